@@ -1,0 +1,10 @@
+//! `ownership migrate`.
+
+/// Arguments.
+#[derive(clap::Args, Debug)]
+pub struct Args {}
+
+/// Runs it.
+pub async fn run(_args: Args) -> anyhow::Result<()> {
+    Ok(())
+}

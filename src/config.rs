@@ -1,0 +1,256 @@
+//! The configuration: every key, what it means, and its default.
+//!
+//! Keys come from a TOML file (`--config FILE`) and from the environment, which wins: `OWNERSHIP__SECTION__KEY`, so
+//! `OWNERSHIP__DATABASE__URL` is `database.url`. An empty variable counts as absent. Spans of time are written `200ms`, `15s`,
+//! `30days`. Everything that is wrong with a configuration is reported at once, and an unknown key is wrong.
+
+mod load;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::{Error, Problem};
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How callers reach the service, and what they may ask of it.
+    pub server: Server,
+    /// Where everything is kept.
+    pub database: Database,
+    /// What may be held in memory.
+    pub memory: Memory,
+    /// How writes queue.
+    pub door: Door,
+    /// How long the past is kept.
+    pub log: Log,
+    /// How watches behave.
+    pub watch: Watch,
+    /// What the service tells about itself.
+    pub telemetry: Telemetry,
+}
+
+/// `server.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on. Port 0 takes a free one, which is then printed.
+    pub listen: SocketAddr,
+    /// Whether to listen on other addresses than loopback although nobody has to prove who they are. The network has to keep
+    /// strangers out then.
+    pub allow_insecure: bool,
+    /// Whether to serve reflection, so that tools like grpcurl need no proto files.
+    pub reflection: bool,
+    /// How long a call may take that names no deadline.
+    #[serde(with = "humantime_serde")]
+    pub default_deadline: Duration,
+    /// How long any call may take, whatever deadline it names. Streams only until they begin.
+    #[serde(with = "humantime_serde")]
+    pub max_deadline: Duration,
+    /// Largest request, in bytes. 1 KiB to 64 MiB.
+    pub max_request_bytes: usize,
+    /// How long calls under way get to finish when the service is told to stop.
+    #[serde(with = "humantime_serde")]
+    pub drain: Duration,
+}
+
+/// `database.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:PATH` (one process) or `postgres://USER:PASSWORD@HOST/NAME` (any number of replicas).
+    pub url: DatabaseUrl,
+    /// Most connections at once. 2 to 1,000.
+    pub max_connections: u32,
+    /// Whether to bring the database up to date at the start. Absent: yes on SQLite, no on Postgres, where `ownership migrate`
+    /// runs before a release.
+    pub migrate_on_start: Option<bool>,
+}
+
+/// `memory.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Memory {
+    /// Memory for accounts, in bytes. The least recently used ones make room; an account that needs more by itself is refused.
+    /// At least 1 MiB.
+    pub budget_bytes: usize,
+}
+
+/// `door.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Door {
+    /// How many writes of one account may wait before further ones are refused. 1 to 100,000.
+    pub queue_depth: usize,
+}
+
+/// `log.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// How long facts other than owner changes are kept, so that a replica that was away can catch up.
+    #[serde(with = "humantime_serde")]
+    pub catch_up_retention: Duration,
+    /// How long owner changes are kept: timelines, watches from the past, owners at a time. Absent: for ever.
+    #[serde(with = "humantime_serde")]
+    pub history_retention: Option<Duration>,
+    /// How long a request id is remembered.
+    #[serde(with = "humantime_serde")]
+    pub request_retention: Duration,
+    /// How often what is too old is looked for.
+    #[serde(with = "humantime_serde")]
+    pub trim_interval: Duration,
+}
+
+/// `watch.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Watch {
+    /// How often the log is looked at for the writes of other replicas.
+    #[serde(with = "humantime_serde")]
+    pub poll_interval: Duration,
+    /// Longest silence of a watch that asks for none itself. 1 s to 60 s.
+    #[serde(with = "humantime_serde")]
+    pub progress_interval: Duration,
+    /// How long one message may wait for its reader before the watch is cut.
+    #[serde(with = "humantime_serde")]
+    pub send_timeout: Duration,
+    /// How many watches one caller may hold on a replica.
+    pub per_caller: usize,
+    /// How many watches a replica holds in all.
+    pub per_replica: usize,
+}
+
+/// `telemetry.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// What is logged to stderr: a level, or directives such as `info,ownership::ledger=debug`.
+    pub log: String,
+    /// How it is written.
+    pub log_format: LogFormat,
+    /// Where traces and metrics are sent: an OTLP/gRPC collector such as `http://localhost:4317`. Absent: nowhere.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+/// A database URL. Holds a password, so it is never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// A URL as it stands.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The URL itself. Not for logs or messages.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it names a SQLite file.
+    pub fn is_sqlite(&self) -> bool {
+        self.0.starts_with("sqlite:")
+    }
+
+    /// Which database it names, without anything secret: `sqlite:PATH`, or Postgres without user and password.
+    pub fn describe(&self) -> String {
+        if self.is_sqlite() {
+            return self.0.clone();
+        }
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        // A password may hold an `@`, and so may what follows a `?`.
+        let place = rest.split('?').next().unwrap_or_default();
+        format!("postgres://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_sqlite() { "sqlite:..." } else { "postgres://..." })
+    }
+}
+
+impl Database {
+    /// Whether this process brings the database up to date when it starts.
+    pub fn migrates_on_start(&self) -> bool {
+        self.migrate_on_start.unwrap_or(self.url.is_sqlite())
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
+            allow_insecure: false,
+            reflection: true,
+            default_deadline: Duration::from_secs(10),
+            max_deadline: Duration::from_secs(30),
+            max_request_bytes: 1024 * 1024,
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: DatabaseUrl::new("sqlite:ownership.db"), max_connections: 10, migrate_on_start: None }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { budget_bytes: 512 * 1024 * 1024 }
+    }
+}
+
+impl Default for Door {
+    fn default() -> Self {
+        Self { queue_depth: 1024 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            catch_up_retention: DAY,
+            history_retention: None,
+            request_retention: 30 * DAY,
+            trim_interval: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_millis(200),
+            progress_interval: Duration::from_secs(15),
+            send_timeout: Duration::from_secs(30),
+            per_caller: 20,
+            per_replica: 4096,
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log: "info".to_owned(), log_format: LogFormat::Text, otlp_endpoint: None }
+    }
+}

@@ -1,0 +1,263 @@
+//! Reading the configuration, and finding everything that is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use config::{ConfigError, Environment, File, FileFormat, Value, ValueKind};
+
+use super::Config;
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is wrong:{}", list(.0))]
+pub struct Error(pub Vec<Problem>);
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, such as `server.listen`; the file when it cannot be read at all.
+    pub key: String,
+    /// What is wrong with it. Never holds the value of a secret.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.what)
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+impl Config {
+    /// The configuration of a file, if there is one, and the environment of this process.
+    pub fn load(file: Option<&Path>) -> Result<Self, Error> {
+        Self::read(file, Environment::default())
+    }
+
+    fn read(file: Option<&Path>, environment: Environment) -> Result<Self, Error> {
+        let environment = environment.prefix("OWNERSHIP").prefix_separator("__").separator("__").ignore_empty(true);
+        let mut sources = config::Config::builder();
+        if let Some(path) = file {
+            sources = sources.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        let given = sources.add_source(environment).build().map_err(|error| unreadable(file, &error))?;
+        Self::from_leaves(leaves(given.cache))
+    }
+
+    /// Tries each value by itself on top of the defaults, so that one bad value does not hide another.
+    fn from_leaves(leaves: BTreeMap<String, Value>) -> Result<Self, Error> {
+        let mut problems = Vec::new();
+        let (known, mut accepted) = (known_keys(), Vec::new());
+        for (key, value) in leaves {
+            let outcome = if known.contains_key(&key) { assemble(&[(&key, &value)]) } else { Err(unknown(&key, &known)) };
+            match outcome {
+                Ok(_) => accepted.push((key, value)),
+                Err(what) => problems.push(Problem { key, what }),
+            }
+        }
+        let accepted: Vec<_> = accepted.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let config = assemble(&accepted).map_err(|what| Error(vec![Problem { key: "configuration".into(), what }]))?;
+        problems.extend(config.problems());
+        if problems.is_empty() { Ok(config) } else { Err(Error(problems)) }
+    }
+
+    /// Values that are of the right type and make no sense.
+    fn problems(&self) -> Vec<Problem> {
+        let Self { server, database, memory, door, log, watch, telemetry } = self;
+        let second = Duration::from_secs(1);
+        let milli = Duration::from_millis(1);
+        let checks = [
+            ("server.allow_insecure", server.allow_insecure || server.listen.ip().is_loopback(),
+                "must be true to listen on an address that others can reach: there is no authentication yet"),
+            ("server.default_deadline", (milli..=server.max_deadline).contains(&server.default_deadline),
+                "must be at least 1ms and no longer than server.max_deadline"),
+            ("server.max_request_bytes", (1024..=64 * 1024 * 1024).contains(&server.max_request_bytes),
+                "must be from 1024 to 67108864"),
+            ("database.url", is_database(database.url.expose()), "must be sqlite:PATH or postgres://..."),
+            ("database.max_connections", (2..=1000).contains(&database.max_connections), "must be from 2 to 1000"),
+            ("memory.budget_bytes", memory.budget_bytes >= 1024 * 1024, "must be at least 1048576"),
+            ("door.queue_depth", (1..=100_000).contains(&door.queue_depth), "must be from 1 to 100000"),
+            ("log.trim_interval", log.trim_interval >= 10 * milli, "must be at least 10ms"),
+            ("watch.poll_interval", (milli..=60 * second).contains(&watch.poll_interval), "must be from 1ms to 60s"),
+            ("watch.progress_interval", (second..=60 * second).contains(&watch.progress_interval), "must be from 1s to 60s"),
+            ("watch.send_timeout", watch.send_timeout >= milli, "must be at least 1ms"),
+            ("watch.per_caller", watch.per_caller > 0, "must be at least 1"),
+            ("watch.per_replica", watch.per_replica >= watch.per_caller, "must be at least watch.per_caller"),
+            ("telemetry.log", telemetry.log.parse::<tracing_subscriber::EnvFilter>().is_ok(),
+                "must be a level or a list of directives"),
+            ("telemetry.otlp_endpoint", telemetry.otlp_endpoint.as_deref().is_none_or(is_http), "must be http://HOST:PORT"),
+        ];
+        let bad = checks.into_iter().filter(|(_, holds, _)| !holds);
+        bad.map(|(key, _, what)| Problem { key: key.to_owned(), what: what.to_owned() }).collect()
+    }
+}
+
+fn is_database(url: &str) -> bool {
+    ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
+}
+
+fn is_http(url: &str) -> bool {
+    url.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some() && uri.scheme_str() == Some("http"))
+}
+
+/// The defaults with some values in the place of theirs.
+fn assemble(values: &[(&str, &Value)]) -> Result<Config, String> {
+    let mut all = config::Config::builder().add_source(defaults());
+    for (key, value) in values {
+        all = all.set_override(key, (*value).clone()).map_err(|error| error.to_string())?;
+    }
+    // An error may quote the value: that of a secret must not get out.
+    let secret = values.iter().any(|(key, _)| *key == "database.url");
+    let tell = |error: ConfigError| if secret { "cannot be read".to_owned() } else { cause(&error) };
+    all.build().and_then(config::Config::try_deserialize).map_err(tell)
+}
+
+fn defaults() -> config::Config {
+    // A struct of numbers and strings always has a serial form.
+    config::Config::try_from(&Config::default()).unwrap_or_default()
+}
+
+fn known_keys() -> BTreeMap<String, Value> {
+    leaves(defaults().cache)
+}
+
+fn leaves(value: Value) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    collect(String::new(), value, &mut found);
+    found
+}
+
+fn collect(path: String, value: Value, found: &mut BTreeMap<String, Value>) {
+    let ValueKind::Table(table) = value.kind else {
+        found.insert(path, value);
+        return;
+    };
+    for (key, value) in table {
+        let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+        collect(path, value, found);
+    }
+}
+
+/// What is wrong, without the key, which is told anyway.
+fn cause(error: &ConfigError) -> String {
+    match error {
+        ConfigError::Type { unexpected, expected, .. } => format!("is {unexpected}, and must be {expected}"),
+        ConfigError::At { error, .. } => cause(error),
+        other => other.to_string(),
+    }
+}
+
+fn unknown(key: &str, known: &BTreeMap<String, Value>) -> String {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    match known.keys().find(|known| known.rsplit('.').next() == Some(name)) {
+        Some(meant) => format!("is no key; {meant} is"),
+        None => "is no key".to_owned(),
+    }
+}
+
+fn unreadable(file: Option<&Path>, error: &ConfigError) -> Error {
+    let key = file.map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
+    Error(vec![Problem { key, what: cause(error) }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(None, Environment::default().source(Some(variables.collect())))
+    }
+
+    #[test]
+    fn nothing_given_is_the_defaults() {
+        assert_eq!(read(&[]), Ok(Config::default()));
+    }
+
+    #[test]
+    fn variables_set_keys_of_every_type() {
+        let config = read(&[
+            ("OWNERSHIP__SERVER__LISTEN", "127.0.0.1:0"),
+            ("OWNERSHIP__SERVER__REFLECTION", "false"),
+            ("OWNERSHIP__SERVER__DRAIN", "1500ms"),
+            ("OWNERSHIP__DATABASE__MIGRATE_ON_START", "true"),
+            ("OWNERSHIP__LOG__HISTORY_RETENTION", "7days"),
+            ("OWNERSHIP__TELEMETRY__LOG_FORMAT", "json"),
+            ("OWNERSHIP__TELEMETRY__OTLP_ENDPOINT", ""),
+            ("OWNERSHIP__MEMORY__BUDGET_BYTES", "2097152"),
+            ("OWNERSHIP_SERVER", "http://not-ours"),
+        ]);
+        let config = config.unwrap();
+        assert_eq!(config.server.listen.port(), 0);
+        assert!(!config.server.reflection);
+        assert_eq!(config.server.drain, Duration::from_millis(1500));
+        assert!(config.database.migrates_on_start());
+        assert_eq!(config.log.history_retention, Some(Duration::from_secs(7 * 86_400)));
+        assert_eq!(config.telemetry, super::super::Telemetry {
+            log_format: super::super::LogFormat::Json,
+            ..Default::default()
+        });
+        assert_eq!(config.memory.budget_bytes, 2_097_152);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once_under_its_key() {
+        let Error(problems) = read(&[
+            ("OWNERSHIP__SERVER__LISTEN", "localhost"),
+            ("OWNERSHIP__SERVER__LISTENS", "x"),
+            ("OWNERSHIP__SERVER__MAX_REQUEST_BYTES", "-1"),
+            ("OWNERSHIP__WATCH__PER_CALLER", "0"),
+            ("OWNERSHIP__WATCH__PROGRESS_INTERVAL", "soon"),
+            ("OWNERSHIP__DOOR__BUDGET_BYTES", "1"),
+        ])
+        .unwrap_err();
+        let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+        assert_eq!(keys, [
+            "door.budget_bytes",
+            "server.listen",
+            "server.listens",
+            "server.max_request_bytes",
+            "watch.progress_interval",
+            "watch.per_caller",
+        ]);
+        assert_eq!(problems[0].what, "is no key; memory.budget_bytes is");
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_consent() {
+        let open = ("OWNERSHIP__SERVER__LISTEN", "0.0.0.0:50051");
+        assert_eq!(read(&[open]).unwrap_err().0[0].key, "server.allow_insecure");
+        assert!(read(&[open, ("OWNERSHIP__SERVER__ALLOW_INSECURE", "true")]).is_ok());
+    }
+
+    #[test]
+    fn a_password_is_printed_neither_in_an_error_nor_in_the_configuration() {
+        let url = ("OWNERSHIP__DATABASE__URL", "postgres://me:s3cr3t@db.example/ownership?x=s3cr3t");
+        let config = read(&[url]).unwrap();
+        assert!(!format!("{config:?}").contains("s3cr3t"));
+        assert_eq!(config.database.url.describe(), "postgres://db.example/ownership");
+        let wrong = read(&[("OWNERSHIP__DATABASE__URL", "mysql://me:s3cr3t@db")]).unwrap_err();
+        assert!(!wrong.to_string().contains("s3cr3t"), "{wrong}");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_is_checked_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ownership.toml");
+        std::fs::write(&path, "[server]\nlisten = '127.0.0.1:1'\ndrain = '1s'\n").unwrap();
+        let variables = [("OWNERSHIP__SERVER__LISTEN".to_owned(), "127.0.0.1:2".to_owned())];
+        let environment = || Environment::default().source(Some(variables.clone().into_iter().collect()));
+        let config = Config::read(Some(&path), environment()).unwrap();
+        assert_eq!((config.server.listen.port(), config.server.drain), (2, Duration::from_secs(1)));
+
+        std::fs::write(&path, "[server]\nlisten = '127.0.0.1:1'\n[severs]\nx = 1\n").unwrap();
+        assert_eq!(Config::read(Some(&path), environment()).unwrap_err().0[0].key, "severs.x");
+        let missing = dir.path().join("missing.toml");
+        assert!(Config::read(Some(&missing), environment()).is_err());
+    }
+}

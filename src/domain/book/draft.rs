@@ -1,0 +1,133 @@
+//! A draft: the book, plus what was decided since and is not committed yet.
+//!
+//! The door decides several requests in one transaction, each on top of those before it, while readers go on reading the book.
+//! So decisions are kept beside the book until they are committed.
+
+use std::collections::HashMap;
+
+use super::Book;
+use crate::domain::fact::{Commit, Fact};
+use crate::domain::ids::{LeadId, MemberId, Revision};
+use crate::domain::lead::Lead;
+use crate::domain::member::Member;
+use crate::domain::settings::Settings;
+
+/// How many leads somebody owns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Open ones.
+    pub open: i64,
+    /// Closed ones.
+    pub closed: i64,
+}
+
+/// The book, plus what was decided since.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    book: &'a Book,
+    revision: Revision,
+    leads: HashMap<LeadId, Option<Lead>>,
+    members: HashMap<MemberId, Member>,
+    settings: Option<(Settings, Revision)>,
+    gained: HashMap<MemberId, Load>,
+}
+
+/// What a draft leaves to be written: the state after it of everything it touched.
+#[derive(Debug, Default)]
+pub struct Touched {
+    /// Leads that are known now.
+    pub leads: Vec<Lead>,
+    /// Leads that are known no longer.
+    pub forgotten: Vec<LeadId>,
+    /// Members.
+    pub members: Vec<Member>,
+    /// The settings, and the revision that last changed them.
+    pub settings: Option<(Settings, Revision)>,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft in which nothing was decided yet.
+    pub fn of(book: &'a Book) -> Self {
+        Self {
+            book,
+            revision: book.revision(),
+            leads: HashMap::new(),
+            members: HashMap::new(),
+            settings: None,
+            gained: HashMap::new(),
+        }
+    }
+
+    /// The revision of the last decision.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// A lead.
+    pub fn lead(&self, id: &LeadId) -> Option<Lead> {
+        self.leads.get(id).map_or_else(|| self.book.lead(id), Clone::clone)
+    }
+
+    /// A member.
+    pub fn member(&self, id: &MemberId) -> Option<&Member> {
+        self.members.get(id).or_else(|| self.book.member(id))
+    }
+
+    /// The settings, and the revision that last changed them.
+    pub fn settings(&self) -> (&Settings, Revision) {
+        self.settings.as_ref().map_or_else(|| self.book.settings(), |(settings, revision)| (settings, *revision))
+    }
+
+    /// How many leads a member owns.
+    pub fn load(&self, owner: &MemberId) -> Load {
+        let (before, gained) = (self.book.load(owner), self.gained.get(owner).copied().unwrap_or_default());
+        Load { open: before.open + gained.open, closed: before.closed + gained.closed }
+    }
+
+    /// Takes over what was decided for the next revision.
+    pub fn absorb(&mut self, commit: &Commit) {
+        for fact in &commit.facts {
+            match fact {
+                Fact::MemberUpserted(member) => {
+                    self.members.insert(member.id.clone(), member.clone());
+                }
+                Fact::SettingsUpdated(settings) => self.settings = Some((settings.clone(), commit.revision)),
+                Fact::Registered { lead, .. }
+                | Fact::OwnerChanged { lead, .. }
+                | Fact::Forgotten { lead, .. }
+                | Fact::LeadUpdated { lead, .. } => self.absorb_lead(lead, fact, commit),
+            }
+        }
+        self.revision = commit.revision;
+    }
+
+    fn absorb_lead(&mut self, id: &LeadId, fact: &Fact, commit: &Commit) {
+        let before = self.lead(id);
+        self.count(before.as_ref(), -1);
+        let after = Lead::after(before, fact, commit.revision, commit.at);
+        self.count(after.as_ref(), 1);
+        self.leads.insert(id.clone(), after);
+    }
+
+    fn count(&mut self, lead: Option<&Lead>, by: i64) {
+        let Some((lead, owner)) = lead.and_then(|lead| Some((lead, lead.ownership.owner.clone()?))) else { return };
+        let load = self.gained.entry(owner).or_default();
+        *(if lead.projection.closed { &mut load.closed } else { &mut load.open }) += by;
+    }
+
+    /// The state after the draft of everything it touched.
+    pub fn into_touched(self) -> Touched {
+        let mut touched = Touched {
+            members: self.members.into_values().collect(),
+            settings: self.settings,
+            ..Touched::default()
+        };
+        for (id, lead) in self.leads {
+            match lead {
+                Some(lead) => touched.leads.push(lead),
+                None => touched.forgotten.push(id),
+            }
+        }
+        touched
+    }
+}

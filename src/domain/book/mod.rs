@@ -1,0 +1,89 @@
+//! The book: the whole present state of one account at one revision, in memory.
+//!
+//! It is a pure fold of the account's log: [`Book::apply`] takes one commit after the other, the files in `query` answer
+//! questions, and those in `decide` turn commands into facts or refusals over a [`Draft`], which is the book plus what was
+//! decided since.
+
+mod apply;
+mod decide;
+mod draft;
+mod index;
+mod leads;
+mod memory;
+mod ordered;
+pub mod query;
+mod roster;
+#[cfg(test)]
+mod tests;
+
+pub use apply::Gap;
+pub use decide::Decision;
+pub use draft::{Draft, Load, Touched};
+pub use index::SortKey;
+pub use roster::NameKey;
+
+use leads::Leads;
+use roster::Roster;
+
+use super::ids::{LeadId, MemberId, Revision};
+use super::lead::{Lead, Ownership};
+use super::member::Member;
+use super::settings::Settings;
+
+/// The state of one account at one revision.
+#[derive(Debug, Default)]
+pub struct Book {
+    revision: Revision,
+    leads: Leads,
+    roster: Roster,
+    settings: Settings,
+    settings_revision: Revision,
+}
+
+impl Book {
+    /// An empty book that will be filled by the `load_*` methods with the state at `revision`.
+    pub fn at(revision: Revision) -> Self {
+        Self { revision, ..Self::default() }
+    }
+
+    /// Takes over a lead of a snapshot.
+    pub fn load_lead(&mut self, lead: Lead) {
+        self.leads.put(lead);
+    }
+
+    /// Takes over a member of a snapshot.
+    pub fn load_member(&mut self, member: Member) {
+        self.roster.put(member);
+    }
+
+    /// Takes over the settings of a snapshot.
+    pub fn load_settings(&mut self, settings: Settings, revision: Revision) {
+        self.settings = settings;
+        self.settings_revision = revision;
+    }
+
+    /// The revision it stands at.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// A lead, as a whole.
+    pub fn lead(&self, id: &LeadId) -> Option<Lead> {
+        self.leads.get(id)
+    }
+
+    /// Who owns a lead.
+    pub fn ownership(&self, id: &LeadId) -> Option<Ownership> {
+        self.leads.ownership(id)
+    }
+
+    /// A member.
+    pub fn member(&self, id: &MemberId) -> Option<&Member> {
+        self.roster.get(id.as_str())
+    }
+
+    /// The settings, and the revision that last changed them.
+    pub fn settings(&self) -> (&Settings, Revision) {
+        (&self.settings, self.settings_revision)
+    }
+}

@@ -1,0 +1,202 @@
+//! Whose leads are which, in order, page by page.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use super::selection::{LeadFilter, OwnerSelector};
+use crate::domain::book::Book;
+use crate::domain::book::index::{Columns, Group, Position, SortKey};
+use crate::domain::book::leads::lead_id;
+use crate::domain::book::ordered::Slot;
+use crate::domain::ids::{LeadId, MemberId};
+use crate::domain::lead::Lead;
+use crate::domain::member::Member;
+use crate::domain::time::{TimeRange, Timestamp};
+
+/// How many leads one page looks at, at most, to find those that a filter admits: readers share a book with its writer, and
+/// a page that ends early costs its reader only another call.
+const SCAN_BUDGET: usize = 20_000;
+
+/// Where a page ends: the place of the last lead that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its time in the order of the list.
+    pub at: Timestamp,
+    /// The lead.
+    pub lead: LeadId,
+}
+
+/// A question for one page.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    /// Whose leads.
+    pub owner: OwnerSelector,
+    /// Which of them.
+    pub filter: LeadFilter,
+    /// By what they are ordered.
+    pub sort: SortKey,
+    /// Last first.
+    pub descending: bool,
+    /// Where the page before ended.
+    pub after: Option<Place>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// One page.
+#[derive(Debug)]
+pub struct LeadPage {
+    /// The leads.
+    pub leads: Vec<Lead>,
+    /// Where the next page goes on, if there may be one.
+    pub next: Option<Place>,
+}
+
+type Slots<'a> = Box<dyn Iterator<Item = Slot> + 'a>;
+
+impl Book {
+    /// Answers a page. Looks at no more than a fixed number of leads, so it may hold fewer than asked for and still have a next.
+    pub fn list(&self, query: &ListQuery) -> LeadPage {
+        let mut page = LeadPage { leads: Vec::new(), next: None };
+        let mut last = None;
+        for (looked_at, slot) in self.in_order(query).enumerate() {
+            if page.leads.len() == query.limit || looked_at == SCAN_BUDGET {
+                page.next = last.map(|slot| self.place(slot, query.sort));
+                break;
+            }
+            if query.filter.admits(self.leads.rows.row(slot)) {
+                page.leads.push(self.leads.lead_at(slot));
+            }
+            last = Some(slot);
+        }
+        page
+    }
+
+    /// How many leads there are on all pages. Walks over them unless only owner, stage and closed are asked about.
+    pub fn total(&self, owner: &OwnerSelector, filter: &LeadFilter) -> usize {
+        self.groups(owner, filter).map(|(_, group)| self.matching(group, filter)).sum()
+    }
+
+    /// How many leads of a group a filter admits.
+    pub(super) fn matching(&self, group: &Group, filter: &LeadFilter) -> usize {
+        if filter.admits_whole_groups() {
+            return group.len();
+        }
+        let entered = group.in_order(SortKey::StageEntered);
+        let before = |at: Timestamp| entered.rank(|slot| self.leads.rows.position(slot, SortKey::StageEntered).cmp(&(at, "")));
+        let first = filter.stage_entered.start.map_or(0, before);
+        let end = filter.stage_entered.end.map_or(group.len(), before).max(first);
+        if filter.admits_all_but_stage_entered() {
+            return end - first;
+        }
+        entered.ascending(|_| Ordering::Greater).filter(|slot| filter.admits(self.leads.rows.row(*slot))).count()
+    }
+
+    /// The cards of the owners of some leads, each once, by id.
+    pub fn owners_of<'a>(&'a self, owners: impl Iterator<Item = &'a MemberId>) -> Vec<&'a Member> {
+        let distinct: std::collections::BTreeSet<_> = owners.collect();
+        distinct.into_iter().filter_map(|owner| self.member(owner)).collect()
+    }
+
+    fn place(&self, slot: Slot, sort: SortKey) -> Place {
+        let (at, id) = self.leads.rows.position(slot, sort);
+        Place { at, lead: lead_id(id) }
+    }
+
+    /// The slots of all groups asked about, merged in the order asked for, from where the page before ended.
+    fn in_order<'a>(&'a self, query: &'a ListQuery) -> impl Iterator<Item = Slot> + 'a {
+        let span = query.filter.span_of(query.sort);
+        let lists: Vec<Slots<'a>> =
+            self.groups(&query.owner, &query.filter).map(|(_, group)| self.walk(group, query, span)).collect();
+        Merge::new(lists, move |slot| self.leads.rows.position(slot, query.sort), query.descending)
+    }
+
+    /// The slots of one group in the order asked for, within the span that the filter leaves of it.
+    fn walk<'a>(&'a self, group: &'a Group, query: &'a ListQuery, span: TimeRange) -> Slots<'a> {
+        let list = group.in_order(query.sort);
+        let position = move |slot: Slot| self.leads.rows.position(slot, query.sort);
+        let after = query.after.as_ref().map(|place| (place.at, place.lead.as_str()));
+        if query.descending {
+            // From the end of the span, or the place where the page before ended, whichever comes first.
+            let end = span.end.map(|end| (end, ""));
+            let below = end.into_iter().chain(after).min();
+            let seek = move |slot: Slot| below.map_or(Ordering::Less, |below| position(slot).cmp(&below));
+            Box::new(list.descending(seek).take_while(move |slot| span.start.is_none_or(|start| position(*slot).0 >= start)))
+        } else {
+            let start = span.start.map(|start| (start, ""));
+            let seek = move |slot: Slot| {
+                let at = position(slot);
+                let early = start.is_some_and(|start| at < start) || after.is_some_and(|after| at <= after);
+                if early { Ordering::Less } else { Ordering::Greater }
+            };
+            Box::new(list.ascending(seek).take_while(move |slot| span.end.is_none_or(|end| position(*slot).0 < end)))
+        }
+    }
+}
+
+impl LeadFilter {
+    /// The span of the sort key outside of which nothing matches.
+    fn span_of(&self, sort: SortKey) -> TimeRange {
+        match sort {
+            SortKey::Created => self.created,
+            SortKey::Assigned => self.assigned,
+            SortKey::StageEntered => self.stage_entered,
+            SortKey::LeadId => TimeRange::default(),
+        }
+    }
+}
+
+/// Several ordered lists as one.
+struct Merge<'a, P> {
+    lists: Vec<Slots<'a>>,
+    heap: BinaryHeap<Reverse<Head<'a>>>,
+    position: P,
+    descending: bool,
+}
+
+/// The first slot of a list that has not been handed out.
+#[derive(PartialEq, Eq)]
+struct Head<'a> {
+    position: Position<'a>,
+    descending: bool,
+    slot: Slot,
+    list: usize,
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = self.position.cmp(&other.position);
+        if self.descending { order.reverse() } else { order }
+    }
+}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<'a, P: Fn(Slot) -> Position<'a>> Merge<'a, P> {
+    fn new(lists: Vec<Slots<'a>>, position: P, descending: bool) -> Self {
+        let mut merge = Self { heap: BinaryHeap::with_capacity(lists.len()), lists, position, descending };
+        (0..merge.lists.len()).for_each(|list| merge.advance(list));
+        merge
+    }
+
+    fn advance(&mut self, list: usize) {
+        if let Some(slot) = self.lists[list].next() {
+            let position = (self.position)(slot);
+            self.heap.push(Reverse(Head { position, descending: self.descending, slot, list }));
+        }
+    }
+}
+
+impl<'a, P: Fn(Slot) -> Position<'a>> Iterator for Merge<'a, P> {
+    type Item = Slot;
+
+    fn next(&mut self) -> Option<Slot> {
+        let Reverse(head) = self.heap.pop()?;
+        self.advance(head.list);
+        Some(head.slot)
+    }
+}

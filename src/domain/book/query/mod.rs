@@ -1,0 +1,13 @@
+//! Questions to a book, one file each.
+
+mod count;
+mod list;
+mod load;
+mod pick;
+mod selection;
+mod senders;
+
+pub use count::{OwnerCount, StageCount};
+pub use list::{LeadPage, ListQuery, Place};
+pub use selection::{LeadFilter, OwnerSelector};
+pub use senders::SenderOf;

@@ -1,0 +1,80 @@
+//! Which leads a question is about.
+
+use crate::domain::actor::Source;
+use crate::domain::book::Book;
+use crate::domain::book::index::{Group, GroupKey};
+use crate::domain::book::leads::{Row, UNASSIGNED};
+use crate::domain::ids::MemberId;
+use crate::domain::time::TimeRange;
+
+/// Whose leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnerSelector {
+    /// Those of a member.
+    Member(MemberId),
+    /// Those that nobody owns.
+    Unassigned,
+    /// All.
+    Any,
+}
+
+/// Which of them. Every condition that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadFilter {
+    /// In one of these stages.
+    pub stages: Vec<String>,
+    /// Closed, or open.
+    pub closed: Option<bool>,
+    /// Created in this span.
+    pub created: TimeRange,
+    /// Owned by the present owner, or nobody, since a moment in this span.
+    pub assigned: TimeRange,
+    /// In the present stage since a moment in this span.
+    pub stage_entered: TimeRange,
+    /// Created through one of these doors.
+    pub sources: Vec<Source>,
+}
+
+impl LeadFilter {
+    /// Whether it asks for a lead whose group it asks for.
+    pub(super) fn admits(&self, row: &Row) -> bool {
+        self.created.contains(row.created_at)
+            && self.assigned.contains(row.since)
+            && self.stage_entered.contains(row.stage_entered_at)
+            && (self.sources.is_empty() || self.sources.contains(&row.source))
+    }
+
+    /// Whether it asks for every lead of the groups it asks for.
+    pub(super) fn admits_whole_groups(&self) -> bool {
+        self.stage_entered.is_open() && self.admits_all_but_stage_entered()
+    }
+
+    /// Whether, within a group, only the time in stage matters.
+    pub(super) fn admits_all_but_stage_entered(&self) -> bool {
+        self.created.is_open() && self.assigned.is_open() && self.sources.is_empty()
+    }
+}
+
+impl Book {
+    /// The groups that hold the leads somebody owns and a filter may admit.
+    pub(super) fn groups<'a>(
+        &'a self,
+        owner: &OwnerSelector,
+        filter: &LeadFilter,
+    ) -> Box<dyn Iterator<Item = (&'a GroupKey, &'a Group)> + 'a> {
+        let index = &self.leads.index;
+        let stages: Vec<u32> = filter.stages.iter().filter_map(|stage| self.leads.stages.number(stage)).collect();
+        let (any_stage, closed) = (filter.stages.is_empty(), filter.closed);
+        let wanted = move |(key, _): &(&GroupKey, &Group)| {
+            (any_stage || stages.contains(&key.stage)) && closed.is_none_or(|closed| closed == key.closed)
+        };
+        match owner {
+            OwnerSelector::Any => Box::new(index.groups().filter(wanted)),
+            OwnerSelector::Unassigned => Box::new(index.groups_of(UNASSIGNED).filter(wanted)),
+            OwnerSelector::Member(member) => match self.leads.owners.number(member.as_str()) {
+                Some(owner) => Box::new(index.groups_of(owner).filter(wanted)),
+                None => Box::new(std::iter::empty()),
+            },
+        }
+    }
+}

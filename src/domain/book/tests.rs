@@ -1,0 +1,228 @@
+//! The book against a plain list of leads that is filtered, sorted and counted anew for every question.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::query::{LeadFilter, ListQuery, OwnerSelector};
+use super::{Book, SortKey};
+use crate::domain::actor::{Actor, Origin, Source};
+use crate::domain::fact::{Commit, Fact};
+use crate::domain::ids::{CallerId, LeadId, MemberId, Revision};
+use crate::domain::lead::{Lead, Projection};
+use crate::domain::time::{TimeRange, Timestamp};
+
+const STAGES: [&str; 3] = ["", "Prospecting", "Won"];
+
+fn lead_id(number: u8) -> LeadId {
+    LeadId::parse(&format!("lead{number}")).unwrap()
+}
+
+fn owner(number: u8) -> Option<MemberId> {
+    (number > 0).then(|| MemberId::parse(&format!("m{number}")).unwrap())
+}
+
+fn origin() -> Origin {
+    let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };
+    Origin { actor, source: Source::Api, reason: String::new(), batch: None, request: None }
+}
+
+fn projection(stage: usize, closed: bool, created: i64, entered: i64) -> Projection {
+    Projection {
+        stage: STAGES[stage].to_owned(),
+        stage_entered_at: Timestamp(entered),
+        closed,
+        created_at: Timestamp(created),
+        source: if created % 2 == 0 { Source::Api } else { Source::Form },
+        attributes: BTreeMap::new(),
+        observed_at: Timestamp(0),
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put { lead: u8, owner: u8, stage: usize, closed: bool, created: i64, entered: i64 },
+    Assign { lead: u8, owner: u8 },
+    Forget { lead: u8 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let put = (0..40_u8, 0..4_u8, 0..3_usize, any::<bool>(), 0..6_i64, 0..6_i64).prop_map(
+        |(lead, owner, stage, closed, created, entered)| Step::Put { lead, owner, stage, closed, created, entered },
+    );
+    let assign = (0..40_u8, 0..4_u8).prop_map(|(lead, owner)| Step::Assign { lead, owner });
+    prop_oneof![4 => put, 3 => assign, 1 => (0..40_u8).prop_map(|lead| Step::Forget { lead })]
+}
+
+/// A book and a list of leads that went through the same steps.
+fn after(steps: &[Step]) -> (Book, BTreeMap<LeadId, Lead>) {
+    let (mut book, mut leads) = (Book::default(), BTreeMap::new());
+    for step in steps {
+        let fact = match step.clone() {
+            Step::Put { lead, owner: to, stage, closed, created, entered } => {
+                let projection = projection(stage, closed, created, entered);
+                let lead = lead_id(lead);
+                if leads.contains_key(&lead) {
+                    Fact::LeadUpdated { lead, projection }
+                } else {
+                    Fact::Registered { lead, owner: owner(to), projection }
+                }
+            }
+            Step::Assign { lead, owner: to } => {
+                Fact::OwnerChanged { lead: lead_id(lead), previous: None, owner: owner(to) }
+            }
+            Step::Forget { lead } => Fact::Forgotten { lead: lead_id(lead), previous: None },
+        };
+        let revision = book.revision().next();
+        // Several revisions share a time, so that orders by time have ties.
+        let commit = Commit { revision, at: Timestamp(revision.0 / 4), origin: origin(), facts: vec![fact] };
+        book.apply(&commit).unwrap();
+        let (fact, id) = (&commit.facts[0], commit.facts[0].lead().unwrap().clone());
+        match Lead::after(leads.remove(&id), fact, revision, commit.at) {
+            Some(lead) => drop(leads.insert(id, lead)),
+            None => drop(leads.remove(&id)),
+        }
+    }
+    (book, leads)
+}
+
+fn span() -> impl Strategy<Value = TimeRange> {
+    (proptest::option::of(0..6_i64), proptest::option::of(0..8_i64))
+        .prop_map(|(start, end)| TimeRange { start: start.map(Timestamp), end: end.map(Timestamp) })
+}
+
+prop_compose! {
+    fn filter()(
+        stages in proptest::collection::vec(0..3_usize, 0..3),
+        closed in proptest::option::of(any::<bool>()),
+        created in span(), assigned in span(), stage_entered in span(),
+        form_only in any::<bool>(),
+    ) -> LeadFilter {
+        LeadFilter {
+            stages: stages.into_iter().map(|stage| STAGES[stage].to_owned()).collect::<BTreeSet<_>>().into_iter().collect(),
+            closed, created, assigned, stage_entered,
+            sources: if form_only { vec![Source::Form] } else { Vec::new() },
+        }
+    }
+}
+
+fn selector() -> impl Strategy<Value = OwnerSelector> {
+    let member = (1..5_u8).prop_map(|number| OwnerSelector::Member(owner(number).unwrap()));
+    prop_oneof![member, Just(OwnerSelector::Unassigned), Just(OwnerSelector::Any)]
+}
+
+fn sort() -> impl Strategy<Value = SortKey> {
+    prop_oneof![Just(SortKey::Created), Just(SortKey::Assigned), Just(SortKey::StageEntered), Just(SortKey::LeadId)]
+}
+
+fn wanted(lead: &Lead, owner: &OwnerSelector, filter: &LeadFilter) -> bool {
+    let Lead { ownership, projection } = lead;
+    let owned = match owner {
+        OwnerSelector::Any => true,
+        OwnerSelector::Unassigned => ownership.owner.is_none(),
+        OwnerSelector::Member(member) => ownership.owner.as_ref() == Some(member),
+    };
+    owned
+        && (filter.stages.is_empty() || filter.stages.contains(&projection.stage))
+        && filter.closed.is_none_or(|closed| closed == projection.closed)
+        && filter.created.contains(projection.created_at)
+        && filter.assigned.contains(ownership.since)
+        && filter.stage_entered.contains(projection.stage_entered_at)
+        && (filter.sources.is_empty() || filter.sources.contains(&projection.source))
+}
+
+fn key(lead: &Lead, sort: SortKey) -> (Timestamp, LeadId) {
+    let at = match sort {
+        SortKey::Created => lead.projection.created_at,
+        SortKey::Assigned => lead.ownership.since,
+        SortKey::StageEntered => lead.projection.stage_entered_at,
+        SortKey::LeadId => Timestamp(0),
+    };
+    (at, lead.ownership.lead.clone())
+}
+
+proptest! {
+    #[test]
+    fn pages_of_any_size_make_up_the_filtered_and_sorted_list(
+        steps in proptest::collection::vec(step(), 0..200),
+        owner in selector(), filter in filter(), sort in sort(), descending in any::<bool>(), limit in 1..8_usize,
+    ) {
+        let (book, leads) = after(&steps);
+        let mut expected: Vec<_> = leads.into_values().filter(|lead| wanted(lead, &owner, &filter)).collect();
+        expected.sort_by_key(|lead| key(lead, sort));
+        if descending {
+            expected.reverse();
+        }
+        prop_assert_eq!(book.total(&owner, &filter), expected.len());
+        let mut query = ListQuery { owner, filter, sort, descending, after: None, limit };
+        let mut listed = Vec::new();
+        loop {
+            let page = book.list(&query);
+            prop_assert!(page.leads.len() <= limit);
+            listed.extend(page.leads);
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => break,
+            }
+        }
+        prop_assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn counts_are_those_of_the_list(steps in proptest::collection::vec(step(), 0..200), filter in filter()) {
+        let (book, leads) = after(&steps);
+        let mut expected = BTreeMap::<_, BTreeMap<_, (usize, usize)>>::from([(None, BTreeMap::new())]);
+        let mut oldest = BTreeMap::new();
+        for lead in leads.values().filter(|lead| wanted(lead, &OwnerSelector::Any, &filter)) {
+            let Lead { ownership, projection } = lead;
+            let stages = expected.entry(ownership.owner.clone()).or_default();
+            let (open, closed) = stages.entry(projection.stage.clone()).or_default();
+            *(if projection.closed { closed } else { open }) += 1;
+            let since = oldest.entry(ownership.owner.clone()).or_insert(ownership.since);
+            *since = ownership.since.min(*since);
+        }
+        let counts = book.count(&filter, &[]);
+        let counted: BTreeMap<_, BTreeMap<_, _>> = counts
+            .iter()
+            .map(|(owner, count)| {
+                let stages = count.stages.iter().map(|(stage, count)| (stage.clone(), (count.open, count.closed)));
+                (owner.clone(), stages.collect())
+            })
+            .collect();
+        prop_assert_eq!(counted, expected);
+        for (owner, count) in counts {
+            prop_assert_eq!(count.oldest, oldest.get(&owner).copied());
+        }
+    }
+
+    #[test]
+    fn every_lead_is_found_as_it_was_put(steps in proptest::collection::vec(step(), 0..200)) {
+        let (book, leads) = after(&steps);
+        for number in 0..40 {
+            let id = lead_id(number);
+            prop_assert_eq!(book.lead(&id), leads.get(&id).cloned());
+        }
+    }
+
+    #[test]
+    fn a_book_that_is_emptied_again_keeps_no_lead_in_any_index(steps in proptest::collection::vec(step(), 0..100)) {
+        let (mut book, _) = after(&steps);
+        for number in 0..40 {
+            let facts = vec![Fact::Forgotten { lead: lead_id(number), previous: None }];
+            let commit = Commit { revision: book.revision().next(), at: Timestamp(99), origin: origin(), facts };
+            book.apply(&commit).unwrap();
+        }
+        prop_assert_eq!(book.leads.index.groups().count(), 0);
+        prop_assert_eq!(book.total(&OwnerSelector::Any, &LeadFilter::default()), 0);
+    }
+}
+
+#[test]
+fn a_commit_that_is_known_is_ignored_and_one_that_is_missing_is_noticed() {
+    let mut book = Book::at(Revision(5));
+    let commit = |revision| Commit { revision: Revision(revision), at: Timestamp(1), origin: origin(), facts: Vec::new() };
+    assert_eq!(book.apply(&commit(5)), Ok(()));
+    assert!(book.apply(&commit(7)).is_err());
+    assert_eq!(book.apply(&commit(6)), Ok(()));
+    assert_eq!(book.revision(), Revision(6));
+}

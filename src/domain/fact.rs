@@ -1,0 +1,75 @@
+//! Facts: what the log of an account is made of.
+
+use super::actor::Origin;
+use super::ids::{LeadId, MemberId, Revision};
+use super::lead::Projection;
+use super::member::Member;
+use super::settings::Settings;
+use super::time::Timestamp;
+
+/// One thing that happened. The state of an account is the fold of its facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A lead became known.
+    Registered {
+        /// The lead.
+        lead: LeadId,
+        /// Its first owner.
+        owner: Option<MemberId>,
+        /// What is known of it.
+        projection: Projection,
+    },
+    /// A known lead got another owner, or none.
+    OwnerChanged {
+        /// The lead.
+        lead: LeadId,
+        /// The owner before.
+        previous: Option<MemberId>,
+        /// The owner after; never the same.
+        owner: Option<MemberId>,
+    },
+    /// A lead is no longer known.
+    Forgotten {
+        /// The lead.
+        lead: LeadId,
+        /// Its last owner.
+        previous: Option<MemberId>,
+    },
+    /// What is known of a lead changed.
+    LeadUpdated {
+        /// The lead.
+        lead: LeadId,
+        /// All that is known of it now.
+        projection: Projection,
+    },
+    /// A member was added or changed.
+    MemberUpserted(Member),
+    /// The settings were replaced.
+    SettingsUpdated(Settings),
+}
+
+impl Fact {
+    /// The lead it is about.
+    pub fn lead(&self) -> Option<&LeadId> {
+        match self {
+            Self::Registered { lead, .. }
+            | Self::OwnerChanged { lead, .. }
+            | Self::Forgotten { lead, .. }
+            | Self::LeadUpdated { lead, .. } => Some(lead),
+            Self::MemberUpserted(_) | Self::SettingsUpdated(_) => None,
+        }
+    }
+}
+
+/// The facts of one committed request: all of one revision, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its revision.
+    pub revision: Revision,
+    /// When, by the clock of the database; never before the commit before.
+    pub at: Timestamp,
+    /// Who, from where, and why.
+    pub origin: Origin,
+    /// What happened, by ordinal.
+    pub facts: Vec<Fact>,
+}

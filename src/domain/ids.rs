@@ -1,0 +1,140 @@
+//! Ids: opaque words of other services, compared byte by byte.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// An id of another form than `^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to 64 letters, digits, `_` and `-`, and starts with a letter or digit")]
+pub struct InvalidId;
+
+/// Longest id, in bytes.
+pub const MAX_ID_BYTES: usize = 64;
+
+fn is_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() <= MAX_ID_BYTES
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The id in `text`, if it has the form of one.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                if is_id(text) { Ok(Self(text.into())) } else { Err(InvalidId) }
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// An account: a tenant of the CRM.
+    AccountId
+}
+id! {
+    /// A lead.
+    LeadId
+}
+id! {
+    /// A member of an account: somebody who can own leads.
+    MemberId
+}
+id! {
+    /// Ties changes of several requests together.
+    BatchId
+}
+id! {
+    /// A caller, as it was authenticated.
+    CallerId
+}
+
+/// The number of a committed request in its account: dense from 1; 0 is "nothing yet".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Revision(pub i64);
+
+impl Revision {
+    /// Before the first request.
+    pub const ZERO: Self = Self(0);
+
+    /// The one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_64_bytes_is_accepted_and_one_of_65_is_not() {
+        assert!(LeadId::parse(&"a".repeat(64)).is_ok());
+        assert_eq!(LeadId::parse(&"a".repeat(65)), Err(InvalidId));
+    }
+
+    #[test]
+    fn an_id_neither_is_empty_nor_starts_with_punctuation_nor_holds_other_characters() {
+        for bad in ["", "-a", "_a", "a b", "a.b", "a*", "ä", "a\0", "a\n", "a>"] {
+            assert_eq!(MemberId::parse(bad), Err(InvalidId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_that_differ_in_case_differ() {
+        assert_ne!(LeadId::parse("a"), LeadId::parse("A"));
+    }
+}

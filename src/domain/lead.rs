@@ -1,0 +1,72 @@
+//! Leads: who owns them, and what selecting and counting needs of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::actor::Source;
+use super::fact::Fact;
+use super::ids::{LeadId, MemberId, Revision};
+use super::time::Timestamp;
+
+/// What the lead's own service tells about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Projection {
+    /// The pipeline stage it is in.
+    pub stage: String,
+    /// When it entered that stage.
+    pub stage_entered_at: Timestamp,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// When it was created at its source.
+    pub created_at: Timestamp,
+    /// Through which door it was created.
+    pub source: Source,
+    /// Further facts.
+    pub attributes: BTreeMap<String, String>,
+    /// The time at the source that all this reflects.
+    pub observed_at: Timestamp,
+}
+
+/// Who owns a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ownership {
+    /// The lead.
+    pub lead: LeadId,
+    /// Its owner; nobody when absent.
+    pub owner: Option<MemberId>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The revision that last changed the owner, or registered the lead.
+    pub revision: Revision,
+}
+
+/// A lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lead {
+    /// Who owns it.
+    pub ownership: Ownership,
+    /// What its service tells about it.
+    pub projection: Projection,
+}
+
+impl Lead {
+    /// The lead after a fact of `revision` that happened `at`: the one place that says what a fact does to a lead.
+    ///
+    /// Facts about other things leave it as it is.
+    pub fn after(lead: Option<Self>, fact: &Fact, revision: Revision, at: Timestamp) -> Option<Self> {
+        match fact {
+            Fact::Registered { lead, owner, projection } => Some(Self {
+                ownership: Ownership { lead: lead.clone(), owner: owner.clone(), since: at, revision },
+                projection: projection.clone(),
+            }),
+            Fact::OwnerChanged { lead: id, owner, .. } => lead.map(|lead| Self {
+                ownership: Ownership { lead: id.clone(), owner: owner.clone(), since: at, revision },
+                ..lead
+            }),
+            Fact::Forgotten { .. } => None,
+            Fact::LeadUpdated { projection, .. } => lead.map(|lead| Self { projection: projection.clone(), ..lead }),
+            Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => lead,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A batch: write requests that share a transaction, each decided in order on top of those before it.
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Error;
+use super::requests::Requests;
+use crate::domain::book::{Book, Draft, Touched};
+use crate::domain::command::Command;
+use crate::domain::fact::Commit;
+use crate::domain::outcome::Answer;
+use crate::domain::time::Timestamp;
+use crate::store::requests::Used;
+
+/// A write request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) command: Command,
+    pub(super) deadline: Instant,
+    pub(super) queued: Instant,
+    pub(super) answer: oneshot::Sender<Result<Answer, Error>>,
+    pub(super) span: tracing::Span,
+}
+
+impl Pending {
+    /// Whether somebody still waits for the answer. What nobody waits for is not begun.
+    pub(super) fn is_wanted(&self, now: Instant) -> bool {
+        !self.answer.is_closed() && now < self.deadline
+    }
+
+    /// Gives the answer, if somebody still waits for it.
+    pub(super) fn reply(self, answer: Result<Answer, Error>) {
+        drop(self.answer.send(answer));
+    }
+
+    /// How many items it brings.
+    pub(super) fn weight(&self) -> usize {
+        self.command.action.items()
+    }
+}
+
+/// What a batch comes to.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// The answer to each request, to be given once the rest is committed.
+    pub(super) answers: Vec<Result<Answer, Error>>,
+    /// What is added to the log.
+    pub(super) commits: Vec<Commit>,
+    /// What it leaves of everything it touches.
+    pub(super) touched: Touched,
+    /// The request ids it uses.
+    pub(super) used: Vec<Used>,
+}
+
+impl Decided {
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.commits.is_empty() && self.used.is_empty()
+    }
+}
+
+/// Decides each command on top of the book and those before it.
+pub(super) fn decide<'a>(
+    book: &Book,
+    commands: impl Iterator<Item = &'a Command>,
+    known: Vec<Used>,
+    now: Timestamp,
+) -> Decided {
+    let mut requests = Requests::known(known);
+    let mut draft = Draft::of(book);
+    let mut commits = Vec::new();
+    let answers = commands
+        .map(|command| {
+            if let Some(answer) = requests.replay(command)? {
+                return Ok(answer);
+            }
+            let decision = draft.decide(&command.action, &command.origin, now)?;
+            if !decision.facts.is_empty() {
+                let commit = Commit {
+                    revision: draft.revision().next(),
+                    at: now,
+                    origin: command.origin.clone(),
+                    facts: decision.facts,
+                };
+                draft.absorb(&commit);
+                commits.push(commit);
+            }
+            requests.keep(command, draft.revision(), &decision.results);
+            Ok(Answer { revision: draft.revision(), replayed: false, results: decision.results })
+        })
+        .collect();
+    Decided { answers, commits, touched: draft.into_touched(), used: requests.into_new() }
+}

@@ -1,0 +1,128 @@
+//! Which accounts are in memory: loaded on first use, dropped when others need the room.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use super::Error;
+use super::door::Door;
+use super::resident::{LoadError, Resident};
+use crate::domain::ids::AccountId;
+use crate::metrics;
+use crate::store::Store;
+
+/// An account in memory, with the door that all its changes go through. While somebody holds it, it stays.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) resident: Arc<Resident>,
+    pub(super) door: Door,
+    used: AtomicU64,
+}
+
+/// A place for an account. Those who want it while it is loaded wait for the same load.
+type Place = OnceCell<Arc<Account>>;
+
+/// The accounts in memory.
+#[derive(Debug)]
+pub(super) struct Books {
+    store: Store,
+    budget: usize,
+    queue_depth: usize,
+    places: Mutex<HashMap<AccountId, Arc<Place>>>,
+    clock: AtomicU64,
+}
+
+impl Books {
+    pub(super) fn new(store: Store, budget: usize, queue_depth: usize) -> Self {
+        Self { store, budget, queue_depth, places: Mutex::default(), clock: AtomicU64::new(0) }
+    }
+
+    /// The account, loaded if need be.
+    pub(super) async fn get(&self, id: &AccountId) -> Result<Arc<Account>, Error> {
+        let place = Arc::clone(self.places.lock().entry(id.clone()).or_default());
+        let mut loaded = false;
+        let account = place
+            .get_or_try_init(|| async {
+                loaded = true;
+                self.load(id).await.map(Arc::new)
+            })
+            .await;
+        let account = match account {
+            Ok(account) => Arc::clone(account),
+            Err(error) => {
+                self.give_up(id, place);
+                return Err(error.into());
+            }
+        };
+        account.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        if loaded {
+            self.make_room();
+        }
+        self.admit(&account)?;
+        Ok(account)
+    }
+
+    /// Bytes of memory for all of them.
+    pub(super) fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// The accounts in memory.
+    pub(super) fn all(&self) -> Vec<Arc<Resident>> {
+        let places = self.places.lock();
+        places.values().filter_map(|place| place.get()).map(|account| Arc::clone(&account.resident)).collect()
+    }
+
+    /// Drops the accounts that were not used for the longest time until the others fit the budget. Accounts in use stay.
+    pub(super) fn make_room(&self) {
+        let mut places = self.places.lock();
+        let mut bytes = places.values().filter_map(|place| place.get()).map(|account| account.resident.bytes()).sum();
+        let mut idle: Vec<_> = if bytes > self.budget { idle(&places) } else { Vec::new() };
+        idle.sort_unstable_by_key(|(used, ..)| *used);
+        for (_, id, size) in idle {
+            if bytes <= self.budget {
+                break;
+            }
+            places.remove(&id);
+            metrics::get().book_evicted();
+            bytes -= size;
+        }
+        metrics::get().books(places.len(), bytes);
+    }
+
+    async fn load(&self, id: &AccountId) -> Result<Account, LoadError> {
+        let began = Instant::now();
+        let resident = Arc::new(Resident::load(&self.store, id.clone(), self.budget).await?);
+        metrics::get().book_loaded(began.elapsed());
+        let door = Door::open(Arc::clone(&resident), self.store.clone(), self.budget, self.queue_depth);
+        Ok(Account { resident, door, used: AtomicU64::new(0) })
+    }
+
+    /// Refuses an account that has outgrown the budget since it was loaded.
+    fn admit(&self, account: &Account) -> Result<(), Error> {
+        let needed = account.resident.bytes();
+        if needed > self.budget { Err(Error::TooLarge { needed, budget: self.budget }) } else { Ok(()) }
+    }
+
+    /// Takes back the place of an account that could not be loaded, unless somebody else waits for it.
+    fn give_up(&self, id: &AccountId, place: Arc<Place>) {
+        let mut places = self.places.lock();
+        drop(place);
+        if places.get(id).is_some_and(|place| place.get().is_none() && Arc::strong_count(place) == 1) {
+            places.remove(id);
+        }
+    }
+}
+
+/// The accounts that nobody holds: when they were used, and their size.
+fn idle(places: &HashMap<AccountId, Arc<Place>>) -> Vec<(u64, AccountId, usize)> {
+    let idle = places.iter().filter(|(_, place)| Arc::strong_count(place) == 1).filter_map(|(id, place)| {
+        let account = place.get().filter(|account| Arc::strong_count(account) == 1)?;
+        Some((account.used.load(Ordering::Relaxed), id.clone(), account.resident.bytes()))
+    });
+    idle.collect()
+}

@@ -1,0 +1,254 @@
+//! The door: the one way by which an account changes. One task for each account and replica takes all requests that wait, locks
+//! the account's head, catches the book up if another replica wrote, decides, writes, commits, and answers each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
+
+use super::Error;
+use super::batch::{Decided, Pending, decide};
+use super::resident::{LoadError, Resident};
+use crate::domain::command::Command;
+use crate::domain::fact::Commit;
+use crate::domain::ids::Revision;
+use crate::domain::outcome::Answer;
+use crate::metrics;
+use crate::store::{self, Store, Tx};
+
+/// Requests that share a transaction at most, and items they bring together: bounds what one commit holds up.
+const MAX_REQUESTS: usize = 512;
+const MAX_ITEMS: usize = 4_000;
+/// How often a transaction that another one was in the way of is tried.
+const MAX_ATTEMPTS: u32 = 4;
+/// Wait before a transaction is tried again, times the attempt.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// Longest transaction: above what the database itself allows a statement, for the case that it is not heard of at all.
+const MAX_TRANSACTION: Duration = Duration::from_secs(35);
+
+/// The door of one account.
+#[derive(Debug)]
+pub(super) struct Door {
+    queue: mpsc::Sender<Pending>,
+}
+
+impl Door {
+    /// Opens the door of an account. It closes when this is dropped and everybody is served.
+    #[expect(clippy::disallowed_methods, reason = "the door owns the task that writes, so that no caller can cut a write in half")]
+    pub(super) fn open(resident: Arc<Resident>, store: Store, budget: usize, depth: usize) -> Self {
+        let (queue, waiting) = mpsc::channel(depth);
+        tokio::spawn(Writer { resident, store, budget }.serve(waiting));
+        Self { queue }
+    }
+
+    /// Has a command carried out. Once it has begun it is finished, whether the caller waits or not.
+    pub(super) async fn pass(&self, command: Command, deadline: Instant) -> Result<Answer, Error> {
+        let (answer, answered) = oneshot::channel();
+        let span = tracing::debug_span!("door");
+        let pending = Pending { command, deadline, queued: Instant::now(), answer, span };
+        let busy = || Error::Busy { depth: self.queue.max_capacity() };
+        self.queue.try_send(pending).map_err(|_| busy())?;
+        let answer = tokio::time::timeout_at(deadline, answered).await.map_err(|_| Error::Deadline)?;
+        // The writer drops a request without an answer only if nobody waits for it any more.
+        answer.unwrap_or(Err(Error::Deadline))
+    }
+}
+
+struct Writer {
+    resident: Arc<Resident>,
+    store: Store,
+    budget: usize,
+}
+
+impl Writer {
+    async fn serve(self, mut waiting: mpsc::Receiver<Pending>) {
+        while let Some(first) = waiting.recv().await {
+            let mut weight = first.weight();
+            let mut batch = vec![first];
+            while batch.len() < MAX_REQUESTS
+                && weight < MAX_ITEMS
+                && let Ok(next) = waiting.try_recv()
+            {
+                weight += next.weight();
+                batch.push(next);
+            }
+            self.carry_out(batch).await;
+        }
+    }
+
+    async fn carry_out(&self, mut batch: Vec<Pending>) {
+        let now = Instant::now();
+        batch.retain(|pending| pending.is_wanted(now));
+        let Some(first) = batch.first() else { return };
+        metrics::get().door_batched(batch.len());
+        batch.iter().for_each(|pending| metrics::get().door_waited(now - pending.queued));
+        let span = first.span.clone();
+        match self.commit(&batch).instrument(span).await {
+            Ok(answers) => batch.into_iter().zip(answers).for_each(|(pending, answer)| pending.reply(answer)),
+            // A defect may lie in one of the requests: it must not fail its neighbours.
+            Err(Failure::Store(error)) if batch.len() > 1 && !error.is_transient() => {
+                for pending in batch {
+                    Box::pin(self.carry_out(vec![pending])).await;
+                }
+            }
+            Err(failure) => failure.tell(batch),
+        }
+    }
+
+    /// Decides and commits a batch, again if another transaction was in the way, and finds out what became of a commit whose
+    /// answer was lost.
+    async fn commit(&self, batch: &[Pending]) -> Result<Vec<Result<Answer, Error>>, Failure> {
+        let mut attempt = 1;
+        loop {
+            match self.attempt(batch).await {
+                Ok(answers) => return Ok(answers),
+                Err(Failure::Store(store::Error::Conflict(_))) if attempt < MAX_ATTEMPTS => {
+                    metrics::get().store_retried("door");
+                    sleep(RETRY_PAUSE * attempt).await;
+                    attempt += 1;
+                }
+                Err(Failure::Unknown(decided)) => match self.recover(batch, &decided.commits).await? {
+                    Fate::Committed => return Ok(decided.answers),
+                    Fate::Lost if attempt < MAX_ATTEMPTS => attempt += 1,
+                    Fate::Lost => return Err(Failure::Unknown(decided)),
+                },
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    async fn attempt(&self, batch: &[Pending]) -> Result<Vec<Result<Answer, Error>>, Failure> {
+        let prepared = timeout(MAX_TRANSACTION, self.prepare(batch)).await;
+        let (tx, decided) = prepared.unwrap_or(Err(Failure::Store(store::Error::TimedOut)))?;
+        if decided.is_empty() {
+            tx.roll_back().await?;
+            return Ok(decided.answers);
+        }
+        match timeout(MAX_TRANSACTION, tx.commit()).await {
+            Ok(Ok(())) => self.settle(batch, decided),
+            Ok(Err(store::Error::CommitUnknown(_))) | Err(_) => Err(Failure::Unknown(Box::new(decided))),
+            Ok(Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// Everything up to the commit.
+    async fn prepare(&self, batch: &[Pending]) -> Result<(Tx, Decided), Failure> {
+        let account = &self.resident.id;
+        let tx = self.store.begin("door").await?;
+        let locked = store::heads::lock(&tx, account).await?;
+        self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
+        let ids: Vec<_> = batch.iter().filter_map(|pending| Some(pending.command.once.as_ref()?.request)).collect();
+        let known = store::requests::find(&tx, account, &ids).await?;
+        let commands = batch.iter().map(|pending| &pending.command);
+        let decided = self.resident.read(|book| decide(book, commands, known, locked.now));
+        if let Some(last) = decided.commits.last() {
+            store::facts::append(&tx, account, &decided.commits).await?;
+            store::leads::put(&tx, account, &decided.touched.leads).await?;
+            store::leads::forget(&tx, account, &decided.touched.forgotten).await?;
+            store::members::put(&tx, account, &decided.touched.members).await?;
+            if let Some((settings, revision)) = &decided.touched.settings {
+                store::settings::put(&tx, account, settings, *revision).await?;
+            }
+            store::heads::advance(&tx, account, last.revision, last.at).await?;
+        }
+        store::requests::remember(&tx, account, &decided.used, locked.now).await?;
+        Ok((tx, decided))
+    }
+
+    /// Shows what is committed to readers and watchers, before anybody is answered.
+    fn settle(&self, batch: &[Pending], decided: Decided) -> Result<Vec<Result<Answer, Error>>, Failure> {
+        for (pending, _) in batch.iter().zip(&decided.answers).filter(|(_, answer)| answer.is_ok()) {
+            metrics::get().committed(pending.command.action.name());
+        }
+        if self.resident.take_over(decided.commits).is_err() {
+            // Nobody else can have moved the head since it was locked, but a reload may have moved the book.
+            tracing::debug!(account = %self.resident.id, "the book was reloaded during a commit");
+        }
+        Ok(decided.answers)
+    }
+
+    /// Finds out whether commits are in the log. Holding the head's lock proves that the lost transaction is over.
+    async fn recover(&self, batch: &[Pending], commits: &[Commit]) -> Result<Fate, Failure> {
+        let give_up = batch.iter().map(|pending| pending.deadline).max();
+        let mut pause = RETRY_PAUSE;
+        loop {
+            match timeout(MAX_TRANSACTION, self.fate_of(commits)).await {
+                Ok(Ok(fate)) => return Ok(fate),
+                Ok(Err(Failure::Store(error))) if !error.is_transient() => return Err(error.into()),
+                Ok(_) | Err(_) if give_up.is_some_and(|at| Instant::now() < at) => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                }
+                Ok(_) | Err(_) => return Ok(Fate::Lost),
+            }
+        }
+    }
+
+    async fn fate_of(&self, commits: &[Commit]) -> Result<Fate, Failure> {
+        let Some(first) = commits.first() else { return Ok(Fate::Lost) };
+        let account = &self.resident.id;
+        let tx = self.store.begin("recover").await?;
+        let locked = store::heads::lock(&tx, account).await?;
+        let before = Revision(first.revision.0 - 1);
+        let found = store::facts::commits_after(&tx, account, before, 1).await?;
+        let fate = if found.first() == Some(first) { Fate::Committed } else { Fate::Lost };
+        self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
+        tx.roll_back().await?;
+        Ok(fate)
+    }
+}
+
+/// What became of a commit whose answer was lost.
+enum Fate {
+    Committed,
+    Lost,
+}
+
+/// Why a batch got no answers.
+#[derive(Debug)]
+enum Failure {
+    Store(store::Error),
+    /// The account does not fit into memory.
+    TooLarge {
+        needed: usize,
+        budget: usize,
+    },
+    /// It may or may not be committed.
+    Unknown(Box<Decided>),
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => Self::Store(error),
+            LoadError::TooLarge { needed, budget } => Self::TooLarge { needed, budget },
+        }
+    }
+}
+
+impl Failure {
+    /// Answers a batch that came to nothing, or to nobody knows what.
+    fn tell(self, batch: Vec<Pending>) {
+        match self {
+            Self::Unknown(decided) => batch.into_iter().zip(decided.answers).for_each(|(pending, answer)| {
+                let request = pending.command.origin.request;
+                pending.reply(answer.and(Err(Error::OutcomeUnknown { request })));
+            }),
+            Self::Store(error) => {
+                let error = Arc::new(error);
+                batch.into_iter().for_each(|pending| pending.reply(Err(Error::Store(Arc::clone(&error)))));
+            }
+            Self::TooLarge { needed, budget } => {
+                batch.into_iter().for_each(|pending| pending.reply(Err(Error::TooLarge { needed, budget })));
+            }
+        }
+    }
+}

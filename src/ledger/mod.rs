@@ -1,0 +1,211 @@
+//! The heart: a log of facts for each account, a book of its present state, and one door for every change.
+//!
+//! Everybody else sends the ledger commands ([`Ledger::write`]) or asks its books ([`Ledger::book`]).
+
+mod batch;
+mod books;
+mod door;
+mod error;
+mod freshness;
+mod requests;
+mod resident;
+mod tail;
+mod trim;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use error::Error;
+
+use crate::context::{Context, Freshness};
+use crate::domain::book::Book;
+use crate::domain::command::Command;
+use crate::domain::fact::Commit;
+use crate::domain::ids::{AccountId, Revision};
+use crate::domain::outcome::Answer;
+use crate::domain::token::TokenKey;
+use crate::store::{self, Store};
+
+use books::{Account, Books};
+use tail::Contact;
+
+/// How long things are kept in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Facts that are not history: as long as a replica may need them to catch up.
+    pub facts: Duration,
+    /// History; for ever when absent.
+    pub history: Option<Duration>,
+    /// Request ids.
+    pub requests: Duration,
+}
+
+/// How a ledger works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Writes of one account that may wait.
+    pub queue_depth: usize,
+    /// Memory for all books together, in bytes.
+    pub memory_budget_bytes: usize,
+    /// How often other replicas' writes are looked for.
+    pub poll_interval: Duration,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// How often what need not be kept is deleted.
+    pub trim_interval: Duration,
+}
+
+/// The state of all accounts, and the way to change it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ledger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    books: Arc<Books>,
+    freshness: freshness::Freshness,
+    contact: Contact,
+    history_id: String,
+    token_key: TokenKey,
+    budget: usize,
+    draining: AtomicBool,
+}
+
+impl Ledger {
+    /// Starts to serve a database whose schema is up to date.
+    #[expect(clippy::disallowed_methods, reason = "the ledger owns the tasks that follow and trim the log")]
+    pub async fn start(store: Store, options: Options) -> Result<Self, Error> {
+        let meta = store::meta::read(&store).await?;
+        let budget = options.memory_budget_bytes;
+        let books = Arc::new(Books::new(store.clone(), budget, options.queue_depth));
+        let contact = Contact::now();
+        tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), options.poll_interval, contact.clone()));
+        tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));
+        let freshness = freshness::Freshness::start(store.clone());
+        let token_key = TokenKey::new(&meta.token_key);
+        let (history_id, draining) = (meta.history_id, AtomicBool::new(false));
+        Ok(Self(Arc::new(Inner { store, books, freshness, contact, history_id, token_key, budget, draining })))
+    }
+
+    /// Has a command carried out: all of it in one transaction with its facts, or nothing of it.
+    pub async fn write(&self, context: &Context, command: Command) -> Result<Answer, Error> {
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err(Error::Draining);
+        }
+        let account = self.0.books.get(&context.account).await?;
+        account.door.pass(command, context.deadline).await
+    }
+
+    /// The book of an account, as fresh as asked for.
+    pub async fn book(&self, context: &Context, freshness: Freshness) -> Result<Reading, Error> {
+        let fresh = self.fresh(context, freshness);
+        tokio::time::timeout_at(context.deadline, fresh).await.map_err(|_| Error::Deadline)?
+    }
+
+    async fn fresh(&self, context: &Context, freshness: Freshness) -> Result<Reading, Error> {
+        let account = self.0.books.get(&context.account).await?;
+        let reached = account.resident.revision();
+        match freshness {
+            Freshness::Any => {}
+            Freshness::AtLeast(revision) if revision <= reached => {}
+            Freshness::AtLeast(revision) => {
+                let head = self.catch_up(&account).await?;
+                if head < revision {
+                    let floor = Revision::ZERO;
+                    return Err(Error::InFuture { requested: crate::context::Moment::Revision(revision), floor, head });
+                }
+            }
+            Freshness::Strict => {
+                self.catch_up(&account).await?;
+            }
+        }
+        Ok(Reading(account))
+    }
+
+    /// Brings an account to where the database says it stands, and says where that is.
+    async fn catch_up(&self, account: &Account) -> Result<Revision, Error> {
+        if self.0.store.is_exclusive() {
+            // Every change goes through this process, and is in the book before it is answered.
+            return Ok(account.resident.revision());
+        }
+        let head = self.0.freshness.head(&account.resident.id).await.map_err(Error::Store)?;
+        account.resident.catch_up(&self.0.store, head, self.0.budget).await?;
+        Ok(head)
+    }
+
+    /// Follows an account's commits.
+    pub async fn follow(&self, context: &Context) -> Result<Following, Error> {
+        let reading = self.book(context, Freshness::Strict).await?;
+        Ok(Following { revisions: reading.0.resident.revisions(), account: reading.0, contact: self.0.contact.clone() })
+    }
+
+    /// Where the log can be read.
+    pub fn log(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The history that the revisions belong to.
+    pub fn history_id(&self) -> &str {
+        &self.0.history_id
+    }
+
+    /// What page tokens are made with.
+    pub fn token_key(&self) -> &TokenKey {
+        &self.0.token_key
+    }
+
+    /// Takes no more writes. Those that have begun are finished.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A book to be asked.
+#[derive(Debug)]
+pub struct Reading(Arc<Account>);
+
+impl Reading {
+    /// Asks. Everything in one question sees the same revision, so the answer should carry it.
+    pub fn ask<R>(&self, question: impl FnOnce(&Book) -> R) -> R {
+        self.0.resident.read(question)
+    }
+}
+
+/// An account whose commits are followed.
+#[derive(Debug)]
+pub struct Following {
+    account: Arc<Account>,
+    revisions: watch::Receiver<Revision>,
+    contact: Contact,
+}
+
+impl Following {
+    /// The account.
+    pub fn account(&self) -> &AccountId {
+        &self.account.resident.id
+    }
+
+    /// The revision the replica knows of.
+    pub fn head(&self) -> Revision {
+        self.account.resident.revision()
+    }
+
+    /// Waits until the replica knows of another revision than it did.
+    pub async fn moved(&mut self) {
+        // The sender lives as long as the account, which this holds.
+        drop(self.revisions.changed().await);
+    }
+
+    /// The commits after a revision, if all of them are still in memory. Otherwise the log has them.
+    pub fn recent_after(&self, after: Revision) -> Option<Vec<Arc<Commit>>> {
+        self.account.resident.recent_after(after)
+    }
+
+    /// For how long nothing was heard of the database.
+    pub fn silence(&self) -> Duration {
+        self.contact.silence()
+    }
+}

@@ -1,0 +1,147 @@
+//! What every call goes through: decode, run, encode.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ownership_proto::Validate;
+use prost::Message;
+use tokio::time::Instant;
+use tonic::{Extensions, Request, Response, Status};
+use uuid::Uuid;
+
+use super::convert::Invalid;
+use super::convert::pages::sha256;
+use super::layers::deadline::Deadline;
+use super::status::{Failure, refused};
+use super::{Backend, Rpc};
+use crate::context::Context;
+use crate::domain::actor::Origin;
+use crate::domain::command::{Action, Command, Once};
+use crate::domain::ids::{AccountId, BatchId, CallerId};
+use crate::domain::outcome::Answer;
+use crate::domain::time::Timestamp;
+
+/// A request that changes nothing.
+pub(super) trait Ask: Validate + Sized {
+    /// What it asks.
+    type Question;
+
+    /// Which account it asks, and what.
+    fn question(self) -> Result<(AccountId, Self::Question), Invalid>;
+}
+
+/// A request that changes something.
+pub(super) trait Write: Validate + Message + Sized {
+    /// Its full name, as gRPC has it.
+    const METHOD: &'static str;
+    /// The list whose items can be refused, if it has one.
+    const ITEMS: Option<&'static str> = None;
+    /// What the response repeats of the request.
+    type Subject;
+    /// What a success returns.
+    type Response;
+
+    /// What is to be done.
+    fn order(self, caller: &CallerId) -> Result<Order<Self::Subject>, Invalid>;
+
+    /// What was done.
+    fn response(subject: Self::Subject, answer: Answer) -> Result<Self::Response, Mismatch>;
+}
+
+/// What is to be done.
+pub(super) struct Order<S> {
+    /// For which account.
+    pub(super) account: AccountId,
+    /// Who, from where and why.
+    pub(super) origin: Origin,
+    /// What.
+    pub(super) action: Action,
+    /// What the response repeats of the request.
+    pub(super) subject: S,
+}
+
+/// The results do not fit the action: a defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the results of a write do not fit its action")]
+pub(super) struct Mismatch;
+
+/// A question on its way to a capability.
+pub(super) struct Asked<'a, Q> {
+    /// What answers.
+    pub(super) backend: &'a Backend,
+    /// The call.
+    pub(super) context: Context,
+    /// What is asked.
+    pub(super) question: Q,
+    /// Who asks.
+    pub(super) caller: CallerId,
+}
+
+impl Rpc {
+    /// Takes a question apart.
+    pub(super) fn ask<R: Ask>(&self, request: Request<R>) -> Result<Asked<'_, R::Question>, Status> {
+        let (_, extensions, message) = request.into_parts();
+        let (account, question) = valid(message)?.question().map_err(Failure::from)?;
+        let context = context(account, &extensions);
+        Ok(Asked { backend: self.backend()?, context, question, caller: self.caller() })
+    }
+
+    /// Has a write carried out.
+    pub(super) async fn write<W: Write>(&self, request: Request<W>) -> Result<Response<W::Response>, Status> {
+        let (_, extensions, message) = request.into_parts();
+        let (bytes, caller) = (message.encode_to_vec(), self.caller());
+        let Order { account, origin, action, subject } = valid(message)?.order(&caller).map_err(Failure::from)?;
+        let command = command::<W>(origin, action, &bytes);
+        let outcome = self.backend()?.ledger.write(&context(account, &extensions), command).await;
+        let answer = outcome.map_err(|error| refused(&error, W::ITEMS))?;
+        Ok(Response::new(W::response(subject, answer).map_err(Failure::from)?))
+    }
+}
+
+/// The message, if it keeps the rules of the contract.
+fn valid<R: Validate>(message: R) -> Result<R, Failure> {
+    let violations = message.violations();
+    if violations.is_empty() { Ok(message) } else { Err(Invalid::Fields(violations).into()) }
+}
+
+fn context(account: AccountId, extensions: &Extensions) -> Context {
+    let deadline = extensions.get::<Deadline>().map(|deadline| deadline.0);
+    Context { account, now: now(), deadline: deadline.unwrap_or_else(|| Instant::now() + UNSET_DEADLINE) }
+}
+
+/// For calls that did not come through the deadline layer, of which there are none outside of tests.
+const UNSET_DEADLINE: Duration = Duration::from_secs(10);
+
+#[expect(clippy::disallowed_methods, reason = "here the time of a call comes in from outside")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn command<W: Write>(mut origin: Origin, action: Action, request: &[u8]) -> Command {
+    if origin.batch.is_none() && leads_of(&action) > 1 {
+        origin.batch = new_batch();
+    }
+    let once = origin.request.map(|id| Once { request: id, method: W::METHOD, fingerprint: fingerprint::<W>(request) });
+    Command { origin, once, action }
+}
+
+/// Ties a request id to one method and one body.
+fn fingerprint<W: Write>(request: &[u8]) -> [u8; 32] {
+    sha256(&[W::METHOD.as_bytes(), &[0], request].concat())
+}
+
+/// How many leads an action names.
+fn leads_of(action: &Action) -> usize {
+    match action {
+        Action::Assign(assign) => assign.items.len(),
+        Action::Register(register) => register.leads.len(),
+        Action::Update(update) => update.updates.len(),
+        Action::Forget(leads) => leads.len(),
+        Action::UpsertMembers(_) | Action::Deactivate(_) | Action::UpdateSettings { .. } => 0,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "here an id comes in from outside")]
+fn new_batch() -> Option<BatchId> {
+    BatchId::parse(&Uuid::now_v7().to_string()).ok()
+}

@@ -1,0 +1,96 @@
+//! The service as gRPC: the only place, beside the server and the command line, that names tonic and the generated types.
+//!
+//! A handler is a sentence: decode, run, encode. What messages mean is in `convert`, what errors become in `status`, and what
+//! happens to every call in `layers`.
+
+mod accounts;
+mod call;
+mod convert;
+pub mod layers;
+mod leads;
+mod members;
+mod ownership;
+mod status;
+mod watch;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ownership_proto::v1::account_service_server::AccountServiceServer;
+use ownership_proto::v1::lead_service_server::LeadServiceServer;
+use ownership_proto::v1::member_service_server::MemberServiceServer;
+use ownership_proto::v1::ownership_service_server::OwnershipServiceServer;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+
+use crate::domain::ids::CallerId;
+use crate::ledger::Ledger;
+use crate::watch::Watches;
+use status::Failure;
+
+/// What the calls are answered with.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// Accounts.
+    pub ledger: Ledger,
+    /// Watches of them.
+    pub watches: Watches,
+}
+
+/// What callers may send and expect.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Largest request, in bytes.
+    pub max_request_bytes: usize,
+    /// Longest silence of a watch that asks for none itself.
+    pub progress_interval: Duration,
+    /// How long one message of a watch may wait for its reader.
+    pub send_timeout: Duration,
+}
+
+/// The services of the contract. Answers UNAVAILABLE until it is given something to answer with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rpc(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    backend: OnceLock<Backend>,
+    streams: TaskTracker,
+}
+
+impl Rpc {
+    /// Services that cannot answer yet.
+    pub fn new(options: Options) -> Self {
+        Self(Arc::new(Inner { options, backend: OnceLock::new(), streams: TaskTracker::new() }))
+    }
+
+    /// From now on calls are answered.
+    pub fn open(&self, backend: Backend) {
+        // A second one is not needed: the first answers already.
+        let _ = self.0.backend.set(backend);
+    }
+
+    /// The services, ready to be routed to.
+    pub fn routes(&self) -> Routes {
+        let max = self.0.options.max_request_bytes;
+        Routes::new(OwnershipServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(LeadServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(MemberServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(AccountServiceServer::new(self.clone()).max_decoding_message_size(max))
+    }
+
+    fn backend(&self) -> Result<&Backend, Failure> {
+        self.0.backend.get().ok_or_else(Failure::unavailable)
+    }
+
+    /// Who calls. There is no authentication yet, so nobody in particular.
+    fn caller(&self) -> CallerId {
+        static ANONYMOUS: OnceLock<CallerId> = OnceLock::new();
+        let anonymous = ANONYMOUS.get_or_init(|| match CallerId::parse("anonymous") {
+            Ok(caller) => caller,
+            Err(why) => unreachable!("{why}"),
+        });
+        anonymous.clone()
+    }
+}

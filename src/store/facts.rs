@@ -1,0 +1,201 @@
+//! The log: commits are appended to it and read back from it.
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+
+use super::entity::fact::{ActiveModel, Column, Entity, Model};
+use super::{Error, Readable, Tx, dialect};
+use crate::domain::actor::{Actor, Origin, Source};
+use crate::domain::change::{ChangeKind, kind_of};
+use crate::domain::fact::{Commit, Fact};
+use crate::domain::ids::{AccountId, BatchId, CallerId, LeadId, MemberId, Revision};
+use crate::domain::time::Timestamp;
+
+/// Parameters of one row.
+const COLUMNS: usize = 15;
+
+pub(super) const LEAD_UPDATED: &str = "lead_updated";
+pub(super) const MEMBER_UPSERTED: &str = "member_upserted";
+pub(super) const SETTINGS_UPDATED: &str = "settings_updated";
+
+/// The word that stands for a kind of change in the database.
+pub(super) fn word_of(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Registered => "registered",
+        ChangeKind::Assigned => "assigned",
+        ChangeKind::Reassigned => "reassigned",
+        ChangeKind::Unassigned => "unassigned",
+        ChangeKind::Forgotten => "forgotten",
+    }
+}
+
+/// The words of the facts that are changes of owners.
+pub(super) const OWNER_CHANGES: [&str; 5] = ["registered", "assigned", "reassigned", "unassigned", "forgotten"];
+
+/// Appends commits to the log of an account, whose head is locked.
+#[tracing::instrument(level = "debug", skip_all, fields(commits = commits.len()))]
+pub async fn append(tx: &Tx, account: &AccountId, commits: &[Commit]) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for commit in commits {
+        for (ordinal, fact) in (0..).zip(&commit.facts) {
+            rows.push(row_of(account, commit, ordinal, fact));
+        }
+    }
+    let chunk = dialect::max_parameters(tx.inner.get_database_backend()) / COLUMNS;
+    for rows in rows.chunks(chunk) {
+        Entity::insert_many(rows.iter().cloned()).exec_without_returning(&tx.inner).await?;
+    }
+    Ok(())
+}
+
+/// The commits of an account after a revision, whole, oldest first; about `limit` facts of them. Complete only above the
+/// account's facts floor.
+#[tracing::instrument(level = "debug", skip(at, limit))]
+pub async fn commits_after(
+    at: &impl Readable,
+    account: &AccountId,
+    after: Revision,
+    limit: u64,
+) -> Result<Vec<Commit>, Error> {
+    let query = Entity::in_account(account).filter(Column::Revision.gt(after.0));
+    whole_commits(at, query, limit).await
+}
+
+/// The same with nothing but owner changes, up to and including a revision. Commits without any are left out.
+#[tracing::instrument(level = "debug", skip(at, limit))]
+pub async fn owner_changes_between(
+    at: &impl Readable,
+    account: &AccountId,
+    after: Revision,
+    until: Revision,
+    limit: u64,
+) -> Result<Vec<Commit>, Error> {
+    let query = Entity::in_account(account)
+        .filter(Column::Revision.gt(after.0))
+        .filter(Column::Revision.lte(until.0))
+        .filter(Column::Kind.is_in(OWNER_CHANGES));
+    whole_commits(at, query, limit).await
+}
+
+/// The commits that the first rows of a query make up. A commit that the limit may have cut is left out, unless it is the first:
+/// then the rows are read again without a limit that could cut it.
+async fn whole_commits(at: &impl Readable, query: Select<Entity>, limit: u64) -> Result<Vec<Commit>, Error> {
+    let ordered = query.order_by_asc(Column::Revision).order_by_asc(Column::Ordinal);
+    let rows = ordered.clone().limit(limit).all(at.connection()).await?;
+    let cut = rows.len() as u64 == limit;
+    let mut commits = commits_of(rows)?;
+    if cut && commits.len() > 1 {
+        commits.pop();
+    } else if cut {
+        let only = commits.first().map_or(0, |commit| commit.revision.0);
+        commits = commits_of(ordered.filter(Column::Revision.eq(only)).all(at.connection()).await?)?;
+    }
+    Ok(commits)
+}
+
+/// The commits that rows in order make up.
+pub(super) fn commits_of(rows: Vec<Model>) -> Result<Vec<Commit>, Error> {
+    let mut commits: Vec<Commit> = Vec::new();
+    for row in rows {
+        let fact = fact_of(&row)?;
+        match commits.last_mut() {
+            Some(commit) if commit.revision.0 == row.revision => commit.facts.push(fact),
+            _ => commits.push(Commit {
+                revision: Revision(row.revision),
+                at: Timestamp(row.occurred_at),
+                origin: origin_of(&row)?,
+                facts: vec![fact],
+            }),
+        }
+    }
+    Ok(commits)
+}
+
+fn row_of(account: &AccountId, commit: &Commit, ordinal: i32, fact: &Fact) -> ActiveModel {
+    let Commit { revision, at, origin, facts: _ } = commit;
+    let columns = columns_of(fact);
+    ActiveModel {
+        account_id: Set(account.as_str().to_owned()),
+        revision: Set(revision.0),
+        ordinal: Set(ordinal),
+        kind: Set(columns.kind.to_owned()),
+        lead_id: Set(fact.lead().map(|lead| lead.as_str().to_owned())),
+        previous_owner_id: Set(columns.previous.map(|id| id.as_str().to_owned())),
+        owner_id: Set(columns.owner.map(|id| id.as_str().to_owned())),
+        occurred_at: Set(at.0),
+        caller_id: Set(origin.actor.caller.as_str().to_owned()),
+        actor_member_id: Set(origin.actor.member.as_ref().map(|id| id.as_str().to_owned())),
+        source: Set(origin.source.as_str().to_owned()),
+        reason: Set(origin.reason.clone()),
+        batch_id: Set(origin.batch.as_ref().map(|id| id.as_str().to_owned())),
+        request_id: Set(origin.request.map(|id| id.to_string())),
+        payload: Set(columns.payload),
+    }
+}
+
+struct Columns<'a> {
+    kind: &'static str,
+    previous: Option<&'a MemberId>,
+    owner: Option<&'a MemberId>,
+    payload: Option<String>,
+}
+
+fn columns_of(fact: &Fact) -> Columns<'_> {
+    let (word, previous, owner, payload) = match fact {
+        Fact::Registered { owner, projection, .. } => (None, None, owner.as_ref(), Some(json(projection))),
+        Fact::OwnerChanged { previous, owner, .. } => (None, previous.as_ref(), owner.as_ref(), None),
+        Fact::Forgotten { previous, .. } => (None, previous.as_ref(), None, None),
+        Fact::LeadUpdated { projection, .. } => (Some(LEAD_UPDATED), None, None, Some(json(projection))),
+        Fact::MemberUpserted(member) => (Some(MEMBER_UPSERTED), None, None, Some(json(member))),
+        Fact::SettingsUpdated(settings) => (Some(SETTINGS_UPDATED), None, None, Some(json(settings))),
+    };
+    let kind = kind_of(fact).map(word_of).or(word).unwrap_or_default();
+    Columns { kind, previous, owner, payload }
+}
+
+/// Payloads are plain structs of numbers, strings and maps of strings: JSON can hold all of that.
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn fact_of(row: &Model) -> Result<Fact, Error> {
+    let lead = || row.lead_id.as_deref().and_then(|id| LeadId::parse(id).ok()).ok_or_else(|| unreadable(row, "lead_id"));
+    let (previous, owner) = (member_id(row, &row.previous_owner_id)?, member_id(row, &row.owner_id)?);
+    Ok(match row.kind.as_str() {
+        "registered" => Fact::Registered { lead: lead()?, owner, projection: payload(row)? },
+        "assigned" | "reassigned" | "unassigned" => Fact::OwnerChanged { lead: lead()?, previous, owner },
+        "forgotten" => Fact::Forgotten { lead: lead()?, previous },
+        LEAD_UPDATED => Fact::LeadUpdated { lead: lead()?, projection: payload(row)? },
+        MEMBER_UPSERTED => Fact::MemberUpserted(payload(row)?),
+        SETTINGS_UPDATED => Fact::SettingsUpdated(payload(row)?),
+        _ => return Err(unreadable(row, "kind")),
+    })
+}
+
+fn origin_of(row: &Model) -> Result<Origin, Error> {
+    let batch = row.batch_id.as_deref().map(BatchId::parse).transpose().map_err(|_| unreadable(row, "batch_id"))?;
+    let request = row.request_id.as_deref().map(uuid::Uuid::parse_str).transpose();
+    Ok(Origin {
+        actor: Actor {
+            caller: CallerId::parse(&row.caller_id).map_err(|_| unreadable(row, "caller_id"))?,
+            member: member_id(row, &row.actor_member_id)?,
+        },
+        source: Source::from_word(&row.source).ok_or_else(|| unreadable(row, "source"))?,
+        reason: row.reason.clone(),
+        batch,
+        request: request.map_err(|_| unreadable(row, "request_id"))?,
+    })
+}
+
+fn member_id(row: &Model, id: &Option<String>) -> Result<Option<MemberId>, Error> {
+    id.as_deref().map(MemberId::parse).transpose().map_err(|_| unreadable(row, "a member id"))
+}
+
+pub(super) fn payload<T: serde::de::DeserializeOwned>(row: &Model) -> Result<T, Error> {
+    let text = row.payload.as_deref().ok_or_else(|| unreadable(row, "no payload"))?;
+    serde_json::from_str(text).map_err(|_| unreadable(row, "payload"))
+}
+
+pub(super) fn unreadable(row: &Model, what: &str) -> Error {
+    let Model { account_id, revision, ordinal, .. } = row;
+    Error::Unreadable { table: "fact", what: format!("{what} at {account_id}/{revision}/{ordinal}") }
+}

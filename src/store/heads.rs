@@ -1,0 +1,146 @@
+//! Where accounts stand.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set};
+
+use super::entity::account_head::{ActiveModel, Column, Entity, Model};
+use super::{Error, Readable, Tx, dialect};
+use crate::domain::ids::{AccountId, Revision};
+use crate::domain::time::Timestamp;
+
+/// Where an account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// Its last revision.
+    pub revision: Revision,
+    /// When that was made.
+    pub changed_at: Timestamp,
+    /// Up to here facts that are not history may be gone: who stands below must reload.
+    pub facts_floor: Revision,
+    /// Up to here history may be gone.
+    pub history_floor: Revision,
+}
+
+/// The head of an account under lock, and the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Locked {
+    /// Where the account stands, for as long as the transaction lasts.
+    pub head: Head,
+    /// The time by the clock of the database, and never before the account's last change.
+    pub now: Timestamp,
+}
+
+#[derive(FromQueryResult)]
+struct LockedRow {
+    revision: i64,
+    changed_at: i64,
+    facts_floor: i64,
+    history_floor: i64,
+    clock: i64,
+}
+
+/// Locks the head of an account until the end of the transaction; the first statement of every write. An account that was never
+/// written to gets its head now, which is gone again if the transaction is rolled back.
+///
+/// Must be a statement of its own: what is read after it sees what the transactions before it wrote.
+pub async fn lock(tx: &Tx, account: &AccountId) -> Result<Locked, Error> {
+    if let Some(locked) = try_lock(tx, account).await? {
+        return Ok(locked);
+    }
+    let row = ActiveModel {
+        account_id: Set(account.as_str().to_owned()),
+        revision: Set(0),
+        changed_at: Set(0),
+        facts_floor: Set(0),
+        history_floor: Set(0),
+    };
+    let unless_known = OnConflict::column(Column::AccountId).do_nothing().to_owned();
+    Entity::insert(row).on_conflict(unless_known).exec_without_returning(&tx.inner).await?;
+    let missing = || Error::Unreadable { table: "account_head", what: "no row that was just written".into() };
+    try_lock(tx, account).await?.ok_or_else(missing)
+}
+
+async fn try_lock(tx: &Tx, account: &AccountId) -> Result<Option<Locked>, Error> {
+    let statement = dialect::lock_head(tx.inner.get_database_backend(), account.as_str());
+    let row = LockedRow::find_by_statement(statement).one(&tx.inner).await?;
+    Ok(row.map(|LockedRow { revision, changed_at, facts_floor, history_floor, clock }| Locked {
+        head: Head {
+            revision: Revision(revision),
+            changed_at: Timestamp(changed_at),
+            facts_floor: Revision(facts_floor),
+            history_floor: Revision(history_floor),
+        },
+        now: Timestamp(Ord::max(clock, changed_at)),
+    }))
+}
+
+/// Moves the head of an account, which is locked, to a revision made at a time.
+pub async fn advance(tx: &Tx, account: &AccountId, revision: Revision, at: Timestamp) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::Revision, Expr::value(revision.0))
+        .col_expr(Column::ChangedAt, Expr::value(at.0))
+        .filter(Column::AccountId.eq(account.as_str()))
+        .exec(&tx.inner)
+        .await?;
+    Ok(())
+}
+
+/// Raises the floors of an account, which is locked.
+pub async fn raise_floors(tx: &Tx, account: &AccountId, facts: Revision, history: Revision) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::FactsFloor, Expr::value(facts.0))
+        .col_expr(Column::HistoryFloor, Expr::value(history.0))
+        .filter(Column::AccountId.eq(account.as_str()))
+        .exec(&tx.inner)
+        .await?;
+    Ok(())
+}
+
+/// Where an account stands. One that was never written to stands at the beginning.
+pub async fn read(at: &impl Readable, account: &AccountId) -> Result<Head, Error> {
+    let row = Entity::in_account(account).one(at.connection()).await?;
+    Ok(row.map_or_else(Head::default, Head::from))
+}
+
+/// The last revisions of several accounts, in one statement. Those that were never written to are absent.
+#[tracing::instrument(level = "debug", skip_all, fields(accounts = accounts.len()))]
+pub async fn revisions(at: &impl Readable, accounts: &[AccountId]) -> Result<HashMap<AccountId, Revision>, Error> {
+    let rows: Vec<(String, i64)> = Entity::find()
+        .select_only()
+        .columns([Column::AccountId, Column::Revision])
+        .filter(Column::AccountId.is_in(accounts.iter().map(AccountId::as_str)))
+        .into_tuple()
+        .all(at.connection())
+        .await?;
+    let known = rows.into_iter().filter_map(|(id, revision)| Some((AccountId::parse(&id).ok()?, Revision(revision))));
+    Ok(known.collect())
+}
+
+/// Some accounts by id, after one of them, that have facts above their floor, with their heads.
+pub async fn untrimmed_after(
+    at: &impl Readable,
+    after: Option<&AccountId>,
+    limit: u64,
+) -> Result<Vec<(AccountId, Head)>, Error> {
+    let rows = Entity::find()
+        .filter(Column::AccountId.gt(after.map_or("", AccountId::as_str)))
+        .filter(Expr::col(Column::FactsFloor).lt(Expr::col(Column::Revision)))
+        .order_by_asc(Column::AccountId)
+        .limit(limit)
+        .all(at.connection())
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((AccountId::parse(&row.account_id).ok()?, Head::from(row)))).collect())
+}
+
+impl From<Model> for Head {
+    fn from(row: Model) -> Self {
+        Self {
+            revision: Revision(row.revision),
+            changed_at: Timestamp(row.changed_at),
+            facts_floor: Revision(row.facts_floor),
+            history_floor: Revision(row.history_floor),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The database: the only place that names it.
+//!
+//! A [`Store`] hands out [`Tx`], the one key to every function that writes, and [`Snapshot`], in which everything is read as of
+//! one moment. Queries stand in one file per noun and speak the words of the domain.
+
+mod dialect;
+mod entity;
+mod error;
+pub mod facts;
+pub mod heads;
+pub mod history;
+pub mod leads;
+pub mod members;
+pub mod meta;
+mod probe;
+pub mod requests;
+pub mod settings;
+mod trim;
+
+use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, TransactionTrait};
+
+pub use error::Error;
+pub use probe::clock;
+use sealed::Reads;
+
+/// How to reach a database.
+#[derive(Clone)]
+pub struct Options {
+    /// `sqlite:PATH` or `postgres://...`. May hold a password.
+    pub url: String,
+    /// Most connections at once.
+    pub max_connections: u32,
+}
+
+/// A database that is connected to.
+#[derive(Clone)]
+pub struct Store {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    /// Nobody else may use the database as long as this is open.
+    lock: Option<Arc<File>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("backend", &self.backend()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Connects. On SQLite also makes sure that no other process uses the file.
+    pub async fn connect(options: &Options) -> Result<Self, Error> {
+        let connections = dialect::connect(&options.url, options.max_connections).await?;
+        Ok(Self { writer: connections.writer, reader: connections.reader, lock: connections.lock.map(Arc::new) })
+    }
+
+    /// Whether this process is the only one that can write.
+    pub fn is_exclusive(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Begins a write transaction. Dropping it rolls it back.
+    #[tracing::instrument(level = "debug", skip(self))]
+    pub async fn begin(&self, name: &'static str) -> Result<Tx, Error> {
+        let inner = self.writer.begin_with_options(dialect::for_writing(self.backend())).await?;
+        Ok(Tx { inner, name })
+    }
+
+    /// Begins to read as of one moment.
+    #[tracing::instrument(level = "debug", skip(self))]
+    pub async fn snapshot(&self, name: &'static str) -> Result<Snapshot, Error> {
+        let inner = self.reader.begin_with_options(dialect::for_snapshot(self.backend())).await?;
+        Ok(Snapshot { inner })
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+}
+
+/// A write transaction: the only key to the functions that write.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    name: &'static str,
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Tx {
+    /// Makes everything that was written visible and durable.
+    #[tracing::instrument(level = "debug", skip(self), fields(name = self.name))]
+    pub async fn commit(self) -> Result<(), Error> {
+        self.inner.commit().await.map_err(error::of_commit)
+    }
+
+    /// Undoes everything that was written.
+    pub async fn roll_back(self) -> Result<(), Error> {
+        Ok(self.inner.rollback().await?)
+    }
+}
+
+/// A transaction in which everything is read as of one moment.
+pub struct Snapshot {
+    inner: DatabaseTransaction,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
+    }
+}
+
+/// Where something can be read: a store, a snapshot of it, or a transaction.
+pub trait Readable: Reads {}
+
+impl Readable for Store {}
+impl Readable for Snapshot {}
+impl Readable for Tx {}
+
+mod sealed {
+    use sea_orm::ConnectionTrait;
+
+    /// Keeps the driver out of sight of everybody who reads.
+    pub trait Reads: Sync {
+        type Connection: ConnectionTrait;
+
+        fn connection(&self) -> &Self::Connection;
+    }
+
+    impl Reads for super::Store {
+        type Connection = sea_orm::DatabaseConnection;
+
+        fn connection(&self) -> &Self::Connection {
+            &self.reader
+        }
+    }
+
+    impl Reads for super::Snapshot {
+        type Connection = sea_orm::DatabaseTransaction;
+
+        fn connection(&self) -> &Self::Connection {
+            &self.inner
+        }
+    }
+
+    impl Reads for super::Tx {
+        type Connection = sea_orm::DatabaseTransaction;
+
+        fn connection(&self) -> &Self::Connection {
+            &self.inner
+        }
+    }
+}
