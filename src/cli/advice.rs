@@ -31,7 +31,7 @@ pub(super) fn for_reason(reason: ErrorReason) -> &'static str {
         R::AccountBusy => "Too many writes of this account are waiting. Try again in a moment.",
         R::AccountTooLarge => "The operator has to raise memory.budget_bytes.",
         R::DeadlineExceeded => {
-            "Raise --timeout, or try again. A write with a --request-id can be repeated unchanged: it happens only once."
+            "Raise --timeout, or try again. A write with a --request-id can be repeated: it happens once."
         }
         R::StoreUnavailable => "Nothing was written. Try again; if it lasts, the operator has to look at the database.",
         R::OutcomeUnknown => {

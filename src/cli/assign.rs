@@ -11,7 +11,7 @@ use super::{Done, json as to_json, names};
 const EXAMPLES: &str = "\
 Examples:
   ownership assign LEAD-1 --to anna
-  ownership assign LEAD-1 --to anna --if-unassigned           claim it: only one of several callers wins
+  ownership assign LEAD-1 --to anna --if-unassigned   claim it: one of several callers wins
   ownership assign LEAD-1 --to ben --if-owner anna --reason \"handover\"
 
 Never touches the stage of the lead and notifies nobody. Assigning the present owner changes nothing.";

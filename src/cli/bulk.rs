@@ -20,8 +20,8 @@ const FAILED_SHOWN: usize = 20;
 const EXAMPLES: &str = "\
 Examples:
   ownership bulk-assign LEAD-1 LEAD-2 --to anna
-  ownership bulk-assign --from leads.txt --to anna            one lead id per line
-  ownership bulk-assign --from plan.csv                       lines of lead_id,owner_id
+  ownership bulk-assign --from leads.txt --to anna   one lead id per line
+  ownership bulk-assign --from plan.csv              lines of lead_id,owner_id
   ownership bulk-assign --from - --unassign < leads.txt
   ownership list --owner anna --all --output json | jq -r '.leads[].lead_id' |
     ownership bulk-assign --from - --to ben --if-owner anna --skip-failed

@@ -96,7 +96,6 @@ impl<V: clap::Args + Verb> Client<V> {
 /// A connection to one account of one server.
 pub struct Session {
     channel: Channel,
-    server: String,
     account: String,
     timeout: Duration,
     /// Where answers are printed.
@@ -109,24 +108,18 @@ impl Session {
         let missing = || Error::Usage("no account given: pass --account ID or set OWNERSHIP_ACCOUNT".into());
         let account = args.account.clone().ok_or_else(missing)?;
         let channel = connect(&args.server.server).await?;
-        let (server, timeout) = (args.server.server.clone(), args.server.timeout);
+        let (timeout, out) = (args.server.timeout, Output::stdout(args.server.output));
         Ok(Self {
             channel,
-            server,
             account,
             timeout,
-            out: Output::stdout(args.server.output),
+            out,
         })
     }
 
     /// The account all calls go to.
     pub fn account(&self) -> String {
         self.account.clone()
-    }
-
-    /// The address as it was given.
-    pub fn server(&self) -> &str {
-        &self.server
     }
 
     /// A request with the deadline of the session.

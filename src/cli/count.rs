@@ -15,8 +15,8 @@ const BAR: i64 = 24;
 
 const EXAMPLES: &str = "\
 Examples:
-  ownership count                                             everybody's leads by stage, and the unassigned ones
-  ownership count --open --in-stage-longer-than 30d           what is stuck, and with whom
+  ownership count                                     all leads by owner and stage
+  ownership count --open --in-stage-longer-than 30d   what is stuck, and with whom
   ownership count --owner anna --owner ben";
 
 /// Arguments of `count`.

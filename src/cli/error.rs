@@ -110,8 +110,8 @@ impl Error {
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Unreachable { server, .. } => Some(format!(
-                "Is the service running there? Start one with `ownership serve` (or `ownership serve --demo`), or point \
-                 --server or OWNERSHIP_SERVER to the right address instead of {server}."
+                "Is the service running there? Start one with `ownership serve` (or `ownership serve --demo`), \
+                 or point --server or OWNERSHIP_SERVER to the right address instead of {server}."
             )),
             Self::Refused(refusal) => Some(refusal.advice().to_owned()),
             Self::Stopped { cause, .. } => cause.advice(),

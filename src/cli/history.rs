@@ -13,10 +13,10 @@ use super::{Done, json as to_json, names, output, values};
 
 const EXAMPLES: &str = "\
 Examples:
-  ownership history LEAD-1                                    newest first
+  ownership history LEAD-1                      newest first
   ownership history LEAD-1 --oldest-first --all
-  ownership history LEAD-1 --as-of 2026-01-31                 who owned it then
-  ownership history --after 120                               all leads, what came after revision 120";
+  ownership history LEAD-1 --as-of 2026-01-31   who owned it then
+  ownership history --after 120                 all leads, what came after revision 120";
 
 /// Arguments of `history`.
 #[derive(clap::Args, Debug)]

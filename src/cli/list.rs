@@ -13,7 +13,7 @@ use super::{Done, json as to_json, names, output, values};
 
 const EXAMPLES: &str = "\
 Examples:
-  ownership list --unassigned                                 who waits for an owner, oldest first
+  ownership list --unassigned   who waits for an owner, oldest first
   ownership list --owner anna --open --total
   ownership list --any --stage Engaging --in-stage-longer-than 30d
   ownership list --owner anna --all --output json

@@ -39,11 +39,11 @@ use output::Format;
 /// What `ownership --help` ends with.
 const EXAMPLES: &str = "\
 Examples:
-  ownership serve --demo                                  try it: 8,800 leads, nothing to set up
-  ownership import leads.csv --account acme               make the leads of a CRM export known
-  ownership list --account acme --unassigned              who waits for an owner, oldest first
-  ownership assign LEAD-1 --to anna --account acme        give a lead to a member
-  ownership watch --account acme                          see every change as it happens
+  ownership serve --demo                             try it: 8,800 leads, nothing to set up
+  ownership import leads.csv --account acme          make the leads of a CRM export known
+  ownership list --account acme --unassigned         who waits for an owner, oldest first
+  ownership assign LEAD-1 --to anna --account acme   give a lead to a member
+  ownership watch --account acme                     see every change as it happens
 
 OWNERSHIP_ACCOUNT and OWNERSHIP_SERVER stand in for --account and --server.
 

@@ -71,18 +71,10 @@ pub(super) struct Names {
 impl Names {
     /// The names on some cards.
     pub(super) fn of(cards: &[MemberCard]) -> Self {
-        let mut names = Self::default();
-        names.learn(cards);
-        names
-    }
-
-    /// Adds the names on some cards.
-    pub(super) fn learn(&mut self, cards: &[MemberCard]) {
-        self.by_id.extend(
-            cards
-                .iter()
-                .map(|card| (card.member_id.clone(), Some(card.display_name.clone()))),
-        );
+        let named = |card: &MemberCard| (card.member_id.clone(), Some(card.display_name.clone()));
+        Self {
+            by_id: cards.iter().map(named).collect(),
+        }
     }
 
     /// Asks the server for the names that are still missing. A name that cannot be had is not worth a failure.

@@ -14,7 +14,7 @@ use super::{Done, output, values};
 const EXAMPLES: &str = "\
 Examples:
   ownership senders LEAD-1 LEAD-2
-  ownership senders --from leads.txt --as-of 2026-01-31     as a campaign of that day resolves them
+  ownership senders --from leads.txt --as-of 2026-01-31   as a campaign of that day resolves them
 
 An inactive member is never a sender. More than 1,000 leads are resolved in several reads, each a snapshot of its own; \
 name a revision with --as-of to have one for all.";

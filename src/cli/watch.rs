@@ -22,13 +22,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 const EXAMPLES: &str = "\
 Examples:
-  ownership watch                                             what happens from now on
-  ownership watch --after 120                                 everything after revision 120, then what follows
-  ownership watch --owner anna --owner ben                    what they gain or lose
-  ownership watch --unassigned --output json                  the unassigned bucket, one JSON object per line
+  ownership watch                              what happens from now on
+  ownership watch --after 120                  everything after revision 120, then what follows
+  ownership watch --owner anna --owner ben     what they gain or lose
+  ownership watch --unassigned --output json   the unassigned bucket, one JSON object per line
 
-Prints one line per change until it is interrupted. After a cut it connects again and goes on where it was: no change is \
-missed and none is printed twice.";
+Prints one line per change until it is interrupted. After a cut it connects again and goes on where it was: no change \
+is missed and none is printed twice.";
 
 /// Arguments of `watch`.
 #[derive(clap::Args, Debug)]

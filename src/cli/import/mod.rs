@@ -1,7 +1,5 @@
 //! `ownership import`: registers the leads of a CSV file, as CRM systems export them.
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 use ownership_proto::v1::{ErrorReason, Standing};
 use tonic::Code;
@@ -9,8 +7,9 @@ use tonic::Code;
 use super::client::{ClientArgs, ServerArgs, Session, Verb};
 use super::error::{Error, Refusal};
 use super::output::{self, Format};
-use super::{Done, member, values};
+use super::{Done, member};
 
+mod args;
 mod columns;
 mod dates;
 mod members;
@@ -22,107 +21,14 @@ mod teams;
 #[cfg(test)]
 mod tests;
 
-use columns::{Columns, Field, Wishes};
+pub use args::Args;
+use args::{FormatArgs, OwnerArgs};
+use columns::{Columns, Wishes};
 use members::Directory;
 pub use report::Summary;
 use rows::{Rows, Rules};
 use send::Shipment;
 use source::Source;
-
-const EXAMPLES: &str = "\
-Examples:
-  ownership import leads.csv --account acme
-  ownership import deals.csv --map lead_id=\"Deal - ID\" --map owner=Closer --attribute product
-  ownership import leads.csv --create-members --email-domain acme.com --errors refused.csv
-  ownership import leads.csv --default-owner anna --dry-run
-  ownership import examples/data/sales_pipeline.csv --teams examples/data/sales_teams.csv
-
-Columns are found by the names that common CRM exports use (opportunity_id, Record ID, Lead Owner, Sales Agent, Deal \
-Stage, Create Date, Close Date, ...), whatever their case and spacing; --map names others, for the fields lead_id, owner, \
-stage, created_at, stage_entered_at, closed_at and closed. Owners are matched to members by id, e-mail address or name.
-
-A lead that is known already is left as it is, and a run that was cut is completed by running the same command again. \
-Bad rows are reported with their line; the good ones go in, and the exit code is 3.";
-
-/// Arguments of `import`.
-#[derive(clap::Args, Debug, Default)]
-#[command(after_help = EXAMPLES)]
-#[group(skip)]
-pub struct Args {
-    /// CSV file to import; `-` reads standard input
-    #[arg(value_name = "FILE")]
-    file: String,
-    /// Check everything and write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Why, in one line; shown on the timeline
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    reason: String,
-    #[command(flatten)]
-    format: FormatArgs,
-    #[command(flatten)]
-    owners: OwnerArgs,
-    #[command(flatten)]
-    report: ReportArgs,
-}
-
-#[derive(clap::Args, Debug, Default)]
-struct FormatArgs {
-    /// Take a field from a column; an empty column says that the file has none. May be repeated
-    #[arg(long, value_name = "FIELD=COLUMN", value_parser = parse_map, help_heading = "File")]
-    map: Vec<(Field, String)>,
-    /// Keep a column as an attribute of the lead; may be repeated
-    #[arg(long = "attribute", value_name = "[NAME=]COLUMN", help_heading = "File")]
-    attributes: Vec<String>,
-    /// A stage that is closed; may be repeated. Default: Won, Lost, Closed..., and rows with a close date
-    #[arg(long = "closed-stage", value_name = "STAGE", help_heading = "File")]
-    closed_stages: Vec<String>,
-    /// What the numbers of dates like 03/04/2026 mean
-    #[arg(long, value_name = "ORDER", value_enum, help_heading = "File")]
-    dates: Option<dates::DateOrder>,
-    /// What separates the fields; default: what the header uses
-    #[arg(long, value_name = "CHARACTER", value_parser = parse_delimiter, help_heading = "File")]
-    delimiter: Option<u8>,
-}
-
-#[derive(clap::Args, Debug, Default)]
-struct OwnerArgs {
-    /// Owner of the new leads that name none
-    #[arg(long, value_name = "MEMBER", help_heading = "Owners")]
-    default_owner: Option<String>,
-    /// Add owners that are no members yet
-    #[arg(long, help_heading = "Owners")]
-    create_members: bool,
-    /// Add the members of a CSV file first: name or `sales_agent`, manager, e-mail
-    #[arg(long, value_name = "FILE", help_heading = "Owners")]
-    teams: Option<String>,
-    /// Give added members an address ID@DOMAIN
-    #[arg(long, value_name = "DOMAIN", help_heading = "Owners")]
-    email_domain: Option<String>,
-}
-
-#[derive(clap::Args, Debug, Default)]
-struct ReportArgs {
-    /// Write all refused rows to a CSV file
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
-    errors: Option<PathBuf>,
-    /// How many refused rows to show
-    #[arg(long, value_name = "COUNT", default_value_t = 20, help_heading = "Report")]
-    show: usize,
-}
-
-fn parse_map(text: &str) -> Result<(Field, String), String> {
-    let (field, column) = values::parse_pair(text)?;
-    Ok((<Field as clap::ValueEnum>::from_str(&field, true)?, column))
-}
-
-fn parse_delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"\\t" | b"tab" => Ok(b'\t'),
-        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-        _ => Err("one ASCII character, or tab".to_owned()),
-    }
-}
 
 impl Verb for Args {
     async fn run(self, session: &Session) -> Result<Done, Error> {
@@ -204,7 +110,7 @@ struct Import<'a> {
 impl Import<'_> {
     /// Reads the file twice: once to check it all, so that nothing is written if it cannot be understood, once to send.
     async fn run(&self) -> Result<Summary, Error> {
-        let rules = self.rules()?;
+        let rules = rules(&self.source, self.args)?;
         let mut directory = self.directory().await?;
         let mut summary = self.check(&rules, &mut directory)?;
         self.check_default_owner(&directory)?;
@@ -215,33 +121,6 @@ impl Import<'_> {
         self.send(&rules, &mut directory, &mut summary).await?;
         summary.refused.sort_by_key(|row| row.line);
         Ok(summary)
-    }
-
-    fn rules(&self) -> Result<Rules, Error> {
-        let format = &self.args.format;
-        let mut reader = self.source.csv(format.delimiter)?;
-        let header = reader.byte_headers().map_err(|cause| self.source.error(cause.into()))?;
-        if header.is_empty() {
-            return Err(Error::Usage(format!("{}: the file is empty", self.source.name())));
-        }
-        let header = header
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
-            .collect();
-        let wishes = Wishes {
-            map: format.map.clone(),
-            attributes: format.attributes.clone(),
-            owner_may_be_absent: self.args.owners.default_owner.is_some(),
-        };
-        let columns = Columns::find(header, &wishes);
-        let columns = columns.map_err(|why| Error::Usage(format!("{}: {why}", self.source.name())))?;
-        let stages = &format.closed_stages;
-        let closed_stages = (!stages.is_empty()).then(|| stages.clone());
-        Ok(Rules {
-            columns,
-            closed_stages,
-            dates: format.dates,
-        })
     }
 
     async fn directory(&self) -> Result<Directory, Error> {
@@ -270,7 +149,8 @@ impl Import<'_> {
         Ok(summary)
     }
 
-    /// Nothing may be written, members neither, when the default owner cannot receive leads. The service checks it again.
+    /// Nothing may be written, members neither, when the default owner cannot receive leads. The service checks
+    /// it again.
     fn check_default_owner(&self, directory: &Directory) -> Result<(), Error> {
         let Some(owner) = &self.args.owners.default_owner else {
             return Ok(());
@@ -312,6 +192,34 @@ impl Import<'_> {
         bar.finish_and_clear();
         Ok(())
     }
+}
+
+/// How to read the rows of a file: what its header says, and what the user says about it.
+fn rules(source: &Source, args: &Args) -> Result<Rules, Error> {
+    let format = &args.format;
+    let mut reader = source.csv(format.delimiter)?;
+    let header = reader.byte_headers().map_err(|cause| source.error(cause.into()))?;
+    if header.is_empty() {
+        return Err(Error::Usage(format!("{}: the file is empty", source.name())));
+    }
+    let header = header
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+        .collect();
+    let wishes = Wishes {
+        map: format.map.clone(),
+        attributes: format.attributes.clone(),
+        owner_may_be_absent: args.owners.default_owner.is_some(),
+    };
+    let columns = Columns::find(header, &wishes);
+    let columns = columns.map_err(|why| Error::Usage(format!("{}: {why}", source.name())))?;
+    let stages = &format.closed_stages;
+    let closed_stages = (!stages.is_empty()).then(|| stages.clone());
+    Ok(Rules {
+        columns,
+        closed_stages,
+        dates: format.dates,
+    })
 }
 
 /// The beginning of a text from a file, fit for a line on a screen.

@@ -38,6 +38,13 @@ pub struct BadRow {
     pub why: Why,
 }
 
+impl BadRow {
+    fn as_json(&self) -> Value {
+        let Self { line, lead_id, why } = self;
+        json!({"line": line, "lead_id": lead_id, "reason": why.reason, "message": why.message})
+    }
+}
+
 /// What became of a file.
 #[derive(Debug, Default)]
 pub struct Summary {
@@ -85,7 +92,6 @@ impl Summary {
 
     /// The summary for scripts, with the first refused rows.
     pub fn as_json(&self, shown: usize) -> Value {
-        let row = |it: &BadRow| json!({"line": it.line, "lead_id": it.lead_id, "reason": it.why.reason, "message": it.why.message});
         json!({
             "file": self.file,
             "columns": self.columns,
@@ -95,7 +101,7 @@ impl Summary {
             "unchanged": self.unchanged,
             "repeated": self.repeated,
             "refused": self.refused.len(),
-            "errors": self.refused.iter().take(shown).map(row).collect::<Vec<_>>(),
+            "errors": self.refused.iter().take(shown).map(BadRow::as_json).collect::<Vec<_>>(),
             "errors_omitted": self.refused.len().saturating_sub(shown),
             "dry_run": self.dry_run,
             "batch_id": self.batch_id,

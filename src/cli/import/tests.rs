@@ -9,24 +9,7 @@ fn read(text: &'static str, args: &Args) -> (Vec<GoodRow>, Vec<BadRow>) {
         name: "test.csv",
         bytes: text.as_bytes(),
     };
-    let mut reader = source.csv(None).unwrap();
-    let header = reader.byte_headers().unwrap().iter();
-    let header = header
-        .map(|name| String::from_utf8_lossy(name).trim().to_owned())
-        .collect();
-    let wishes = Wishes {
-        map: args.format.map.clone(),
-        attributes: args.format.attributes.clone(),
-        owner_may_be_absent: false,
-    };
-    let columns = Columns::find(header, &wishes).unwrap();
-    let stages = &args.format.closed_stages;
-    let closed_stages = (!stages.is_empty()).then(|| stages.clone());
-    let rules = Rules {
-        columns,
-        closed_stages,
-        dates: None,
-    };
+    let rules = rules(&source, args).unwrap();
     let anna = Member {
         member_id: "anna".into(),
         display_name: "Anna Snelling".into(),
