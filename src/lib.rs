@@ -1,6 +1,11 @@
 //! The ownership service: who owns which lead.
+//!
+//! A log of facts for each account, a book of its present state in memory, and one door for every change. `ARCHITECTURE.md` is
+//! the map: each module below is a room of it.
 
 pub mod accounts;
+pub mod cli;
+pub mod config;
 pub mod context;
 pub mod domain;
 pub mod history;
@@ -10,5 +15,8 @@ pub mod members;
 pub mod metrics;
 pub mod ownership;
 pub mod page;
+pub mod rpc;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod watch;

@@ -1,10 +1,115 @@
-//! `ownership doctor`.
+//! `ownership doctor`: looks at everything the service depends on, and says what to do.
 
-/// Arguments.
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tonic::Request;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::client;
+use super::output::{Format, Output, table};
+use crate::config::{self, Config};
+use crate::domain::time::Timestamp;
+use crate::store::checkup::{self, Finding, Verdict};
+
+/// How long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Arguments of `doctor`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// Configuration file (TOML); the environment wins over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Server to ask whether it takes calls
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Print a table for people, or JSON for scripts
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
 
-/// Runs it.
-pub async fn run(_args: Args) -> anyhow::Result<()> {
+/// Looks, prints what it finds, and fails if something has to be changed. Changes nothing itself.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let mut findings = match Config::load(args.config.as_deref()) {
+        Ok(config) => of_config(&config).await,
+        Err(config::Error(problems)) => problems.iter().map(wrong).collect(),
+    };
+    if let Some(server) = &args.server {
+        findings.push(of_server(server).await);
+    }
+    Output::stdout(args.output).print(|| as_json(&findings), || as_table(&findings))?;
+    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
+    anyhow::ensure!(bad == 0, "{bad} of {} checks failed", findings.len());
     Ok(())
+}
+
+fn wrong(problem: &config::Problem) -> Finding {
+    let otherwise = (Verdict::Bad, "correct the configuration");
+    Finding::new("configuration", problem.to_string(), false, otherwise)
+}
+
+async fn of_config(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::new("configuration", "can be read", true, (Verdict::Bad, ""))];
+    let open = !config.server.listen.ip().is_loopback();
+    let exposed = (Verdict::Doubtful, "there is no authentication: the network has to keep strangers out");
+    findings.push(Finding::new("listen", config.server.listen.to_string(), !open, exposed));
+    let url = &config.database.url;
+    match checkup::examine(url.expose(), now).await {
+        Ok(found) => {
+            findings.push(Finding::new("database", url.describe(), true, (Verdict::Bad, "")));
+            findings.extend(found);
+        }
+        Err(error) => {
+            let otherwise = (Verdict::Bad, "check database.url, and that the database runs and lets this user in");
+            findings.push(Finding::new("database", format!("{}: {error}", url.describe()), false, otherwise));
+        }
+    }
+    findings
+}
+
+async fn of_server(server: &str) -> Finding {
+    let status = match tokio::time::timeout(PATIENCE, health(server)).await {
+        Ok(Ok(status)) => status.as_str_name().to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+    };
+    let serving = status == ServingStatus::Serving.as_str_name();
+    Finding::new("server", format!("{server}: {status}"), serving, (Verdict::Bad, "read the log of the server"))
+}
+
+async fn health(server: &str) -> Result<ServingStatus, super::error::Error> {
+    let mut health = HealthClient::new(client::connect(server).await?);
+    Ok(health.check(Request::new(HealthCheckRequest::default())).await?.into_inner().status())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of this machine is what is looked at")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fine => "ok",
+        Verdict::Doubtful => "warn",
+        Verdict::Bad => "fail",
+    }
+}
+
+fn as_json(findings: &[Finding]) -> Value {
+    let finding = |Finding { what, verdict, found, advice }: &Finding| {
+        json!({"check": what, "verdict": word(*verdict), "found": found, "advice": advice})
+    };
+    json!({"checks": findings.iter().map(finding).collect::<Vec<_>>()})
+}
+
+fn as_table(findings: &[Finding]) -> String {
+    let row = |Finding { what, verdict, found, advice }: &Finding| {
+        [(*what).to_owned(), word(*verdict).to_owned(), found.clone(), (*advice).to_owned()]
+    };
+    table(&["CHECK", "VERDICT", "FOUND", "WHAT TO DO"], &[], findings.iter().map(row))
 }

@@ -1,10 +1,29 @@
 //! `ownership migrate`.
 
-/// Arguments.
-#[derive(clap::Args, Debug)]
-pub struct Args {}
+use std::path::PathBuf;
 
-/// Runs it.
-pub async fn run(_args: Args) -> anyhow::Result<()> {
-    Ok(())
+use anyhow::Context;
+
+use super::output::{Format, Output};
+use crate::config::Config;
+
+/// Arguments of `migrate`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Configuration file (TOML); the environment wins over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Brings the database up to date. Any number of these may run at once, also while the service runs.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let url = &config.database.url;
+    let applied = ownership_migrations::migrate(url.expose()).await;
+    let applied = applied.with_context(|| format!("cannot migrate {}", url.describe()))?;
+    let text = || match applied.len() {
+        0 => format!("{} is up to date", url.describe()),
+        count => format!("{} is up to date now, by {count} changes:\n  {}", url.describe(), applied.join("\n  ")),
+    };
+    Ok(Output::stdout(Format::Table).print(|| serde_json::json!(applied), text)?)
 }

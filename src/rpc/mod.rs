@@ -71,6 +71,20 @@ impl Rpc {
         let _ = self.0.backend.set(backend);
     }
 
+    /// Ends all watches.
+    pub fn drain(&self) {
+        if let Some(backend) = self.0.backend.get() {
+            backend.watches.drain();
+        }
+    }
+
+    /// Takes no more writes.
+    pub fn close(&self) {
+        if let Some(backend) = self.0.backend.get() {
+            backend.ledger.drain();
+        }
+    }
+
     /// The services, ready to be routed to.
     pub fn routes(&self) -> Routes {
         let max = self.0.options.max_request_bytes;
@@ -82,6 +96,10 @@ impl Rpc {
 
     fn backend(&self) -> Result<&Backend, Failure> {
         self.0.backend.get().ok_or_else(Failure::unavailable)
+    }
+
+    fn progress_interval(&self) -> Duration {
+        self.0.options.progress_interval
     }
 
     /// Who calls. There is no authentication yet, so nobody in particular.

@@ -42,7 +42,8 @@ impl OwnershipService for Rpc {
         request: Request<pb::WatchOwnerChangesRequest>,
     ) -> Result<Response<Stream>, Status> {
         let Asked { backend, context, question, caller } = self.ask(request)?;
-        let watch = backend.watches.open(&context, &caller, question).await?;
+        let watching = question.or_silent_for(self.progress_interval());
+        let watch = backend.watches.open(&context, &caller, watching).await?;
         Ok(Response::new(self.stream(watch)))
     }
 

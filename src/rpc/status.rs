@@ -18,7 +18,7 @@ use super::call::Mismatch;
 use super::convert::Invalid;
 use crate::domain::ids::Revision;
 use crate::domain::outcome::Refused;
-use crate::{ledger, store};
+use crate::{ledger, store, watch};
 pub(super) use refused::refused;
 use text::position;
 
@@ -279,6 +279,18 @@ pub(super) fn too_slow(revision: Revision, blocked: Duration) -> Failure {
     Failure::new(Reason::WatchTooSlow, format!("the reader took nothing for {} s", blocked.as_secs()))
         .with("revision", revision)
         .with("blocked_seconds", blocked.as_secs())
+}
+
+impl From<watch::Error> for Failure {
+    fn from(error: watch::Error) -> Self {
+        match error {
+            watch::Error::Ledger(error) => (&error).into(),
+            watch::Error::Limit(watch::Limit { limit, scope }) => {
+                let message = format!("this {scope} holds {limit} watches, and may hold no more");
+                Self::new(Reason::WatchLimitReached, message).with("limit", limit).with("scope", scope)
+            }
+        }
+    }
 }
 
 impl From<ledger::Error> for Status {

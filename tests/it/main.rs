@@ -1,0 +1,52 @@
+//! What the service promises, one file for each behaviour, shown by real servers over a real database.
+//!
+//! `OWNERSHIP_TEST_STORE` chooses the store (`sqlite`, the default, or `postgres`); `OWNERSHIP_TEST_POSTGRES_URL` names
+//! the Postgres server. `tests/run` starts one and runs everything on both.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    unreachable_pub,
+    reason = "a test stops where it is surprised, and makes its own ids, times and tasks"
+)]
+
+mod support;
+
+mod architecture;
+mod assigning;
+mod assigning_in_bulk;
+mod bad_input;
+mod bad_questions;
+mod bad_requests;
+mod bad_tokens;
+mod clients_in_other_languages;
+mod counting;
+mod error_contract;
+mod forgetting_leads;
+mod joining_lists_and_watches;
+mod keeping_accounts_apart;
+mod listing_by_owner;
+mod looking_up_owners;
+mod losing_the_database;
+mod members_and_picker;
+mod model;
+mod operating;
+mod preconditions;
+mod racing_writers;
+mod real_data;
+mod registering_leads;
+mod resolving_senders;
+mod retrying_safely;
+mod settings;
+mod staying_fresh;
+mod surviving_kills;
+mod timeline;
+mod trimming_history;
+mod unassigning;
+mod updating_leads;
+mod verifying;
+mod watching_changes;
+mod watching_edges;

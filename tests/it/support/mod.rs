@@ -1,0 +1,36 @@
+//! What every behaviour stands on: real servers over a database of their own, verbs to call them with, and the
+//! verifier that looks at the tables after each test with code that shares nothing with the service.
+
+mod account;
+mod answers;
+mod call;
+pub mod catalogue;
+pub mod contract;
+
+pub mod fold;
+pub mod model;
+pub mod proxy;
+pub mod raw;
+mod refusal;
+mod server;
+pub mod sources;
+mod store;
+pub mod tables;
+mod time;
+mod verify;
+mod watching;
+mod world;
+
+pub use account::{
+    Account, Change, anybody, card_ids, duty, lead, lead_ids, member, nobody, nobodys, of, owned, to, with,
+};
+pub use call::{Call, Rpc, When};
+pub use ownership_proto::v1 as pb;
+pub use pb::{ChangeKind, FailureMode, Outcome, Source, Standing};
+pub use refusal::{Refusal, refusal};
+pub use server::{Server, program, run};
+pub use store::{Database, Sql, Store, store};
+pub use time::{Dice, at, duration, eventually, micros, now};
+pub use tonic::Code;
+pub use watching::Heard;
+pub use world::{Setup, World, check, one_replica, two_replicas};

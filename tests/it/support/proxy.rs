@@ -1,0 +1,138 @@
+//! A network between the service and Postgres that can be cut at the worst moment.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What the network does.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Mode {
+    /// Everything passes.
+    Pass,
+    /// Nobody is connected, nobody gets through.
+    Down,
+    /// The next COMMIT reaches the database, its answer is lost, then everything passes again.
+    LoseCommitAnswer,
+    /// The next COMMIT reaches the database, its answer is lost, and so is everything after.
+    LoseCommitAnswerAndStayDown,
+}
+
+/// The network. Gone when dropped.
+pub struct Proxy {
+    mode: watch::Sender<Mode>,
+    url: String,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// A network before the database of this URL.
+    pub async fn before(url: &str) -> Self {
+        let start = url.find("://").expect("a URL") + 3;
+        let end = start + url[start..].find(['/', '?']).unwrap_or(url.len() - start);
+        let (credentials, host) = match url[start..end].rsplit_once('@') {
+            Some((credentials, host)) => (format!("{credentials}@"), host.to_owned()),
+            None => (String::new(), url[start..end].to_owned()),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = listener.local_addr().unwrap();
+        let (mode, _) = watch::channel(Mode::Pass);
+        let accepting = tokio::spawn(accept(listener, host, mode.clone()));
+        Self {
+            mode,
+            url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]),
+            accepting,
+        }
+    }
+
+    /// Where the database seems to be.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Changes what the network does.
+    pub fn set(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+
+    /// What the network does now.
+    pub fn mode(&self) -> Mode {
+        *self.mode.borrow()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.set(Mode::Down);
+    }
+}
+
+async fn accept(listener: TcpListener, host: String, mode: watch::Sender<Mode>) {
+    loop {
+        let (near, _) = listener.accept().await.unwrap();
+        if *mode.borrow() == Mode::Down {
+            continue;
+        }
+        let far = TcpStream::connect(&host).await.unwrap();
+        tokio::spawn(connect(near, far, mode.clone()));
+    }
+}
+
+async fn connect(near: TcpStream, far: TcpStream, mode: watch::Sender<Mode>) {
+    let (near_read, near_write) = near.into_split();
+    let (far_read, far_write) = far.into_split();
+    let (mute, muted) = watch::channel(false);
+    let mut changed = mode.subscribe();
+    tokio::select! {
+        () = requests(near_read, far_write, &mode, &mute) => {}
+        () = answers(far_read, near_write, &mode, muted) => {}
+        _ = changed.wait_for(|mode| *mode == Mode::Down) => {}
+    }
+}
+
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mode: &watch::Sender<Mode>,
+    mute: &watch::Sender<bool>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let commit = buffer[..length]
+            .to_ascii_uppercase()
+            .windows(7)
+            .any(|bytes| bytes == b"COMMIT\0");
+        let losing = matches!(
+            *mode.borrow(),
+            Mode::LoseCommitAnswer | Mode::LoseCommitAnswerAndStayDown
+        );
+        if commit && losing {
+            mute.send_replace(true);
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mode: &watch::Sender<Mode>,
+    muted: watch::Receiver<bool>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if *muted.borrow() {
+            // The database has answered, so the change is in; nobody will hear of it.
+            let stays_down = *mode.borrow() == Mode::LoseCommitAnswerAndStayDown;
+            mode.send_replace(if stays_down { Mode::Down } else { Mode::Pass });
+            return;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

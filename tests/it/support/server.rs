@@ -1,0 +1,147 @@
+//! The program under test as processes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a server may take to accept calls on a busy machine.
+const START: Duration = Duration::from_secs(30);
+
+/// The program under test, with nothing of this process's own configuration.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ownership"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OWNERSHIP_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the program to its end.
+pub fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    program()
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// A serving process. Killed when dropped; its log is shown when the test fails.
+pub struct Server {
+    child: Child,
+    url: String,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts a server and waits until it accepts calls.
+    pub fn start(settings: &BTreeMap<String, String>, logs: &Path) -> Self {
+        Self::try_start(settings, logs).unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+    }
+
+    /// As `start`; of a server that does not come up, what it logged.
+    pub fn try_start(settings: &BTreeMap<String, String>, logs: &Path) -> Result<Self, String> {
+        let log = logs.join(format!("{}.log", uuid::Uuid::new_v4().simple()));
+        let mut command = program();
+        command
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap());
+        for (key, value) in settings {
+            command.env(format!("OWNERSHIP__{}", key.to_uppercase().replace('.', "__")), value);
+        }
+        let mut child = command.spawn().unwrap();
+        let line = first_line(child.stdout.take().unwrap());
+        let url = line.as_ref().and_then(|line| line.rsplit_once(" listening on "));
+        let url = url.map(|(_, url)| url.trim().to_owned());
+        let mut server = Self {
+            child,
+            url: url.clone().unwrap_or_default(),
+            log,
+        };
+        if url.is_none() {
+            server.kill();
+            return Err(server.log());
+        }
+        Ok(server)
+    }
+
+    /// Where it accepts calls.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to drain.
+    pub fn terminate(&self) {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// How it ended, if it does within the limit.
+    pub async fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let limit = Instant::now() + limit;
+        while Instant::now() < limit {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        None
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail = log.len().saturating_sub(20_000);
+            let tail = log.ceil_char_boundary(tail);
+            eprintln!("--- log of process {}\n{}", self.id(), &log[tail..]);
+        }
+    }
+}
+
+/// The first line of a pipe, which is emptied from then on so that nobody blocks on it.
+fn first_line(pipe: impl Read + Send + 'static) -> Option<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(pipe);
+        let mut line = String::new();
+        if reader.read_line(&mut line).is_ok_and(|length| length > 0) {
+            let _ = sender.send(line);
+        }
+        drop(sender);
+        let _ = std::io::copy(&mut reader, &mut std::io::sink());
+    });
+    receiver.recv_timeout(START).ok()
+}

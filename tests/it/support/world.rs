@@ -1,0 +1,157 @@
+//! A database, the servers over it, and the check that follows every test.
+
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+use super::store::{Database, Sql, Store, store};
+use super::{Account, Server, tables::Tables, verify};
+
+/// What a world is made of.
+#[derive(Default)]
+pub struct Setup {
+    replicas: usize,
+    settings: BTreeMap<String, String>,
+}
+
+/// Runs a test against one replica, then checks every account.
+pub async fn check(body: impl AsyncFnOnce(&mut World)) {
+    one_replica().check(body).await;
+}
+
+/// One server.
+pub fn one_replica() -> Setup {
+    Setup {
+        replicas: 1,
+        settings: BTreeMap::new(),
+    }
+}
+
+/// Two servers over one database; on SQLite, which has only ever one, one that answers for both.
+pub fn two_replicas() -> Setup {
+    Setup {
+        replicas: if store() == Store::Postgres { 2 } else { 1 },
+        settings: BTreeMap::new(),
+    }
+}
+
+impl Setup {
+    /// Starts the servers with this configuration key.
+    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// A world that nobody checks afterwards.
+    pub fn start(self) -> World {
+        self.start_over(Database::migrated())
+    }
+
+    /// As `start`, over a database that is there already.
+    pub fn start_over(self, database: Database) -> World {
+        let mut settings = BTreeMap::from([
+            ("server.listen".to_owned(), "127.0.0.1:0".to_owned()),
+            ("database.url".to_owned(), database.url()),
+            ("watch.poll_interval".to_owned(), "50ms".to_owned()),
+        ]);
+        settings.extend(self.settings);
+        let logs = TempDir::new().unwrap();
+        let replicas = (0..self.replicas)
+            .map(|_| Server::start(&settings, logs.path()))
+            .collect();
+        World {
+            replicas,
+            database,
+            settings,
+            logs,
+        }
+    }
+
+    /// Runs a test, then checks every account.
+    pub async fn check(self, body: impl AsyncFnOnce(&mut World)) {
+        let mut world = self.start();
+        body(&mut world).await;
+        world.verify().await;
+    }
+}
+
+/// Servers over one database. The fields are dropped in this order: first the servers, then what they stand on.
+pub struct World {
+    pub replicas: Vec<Server>,
+    pub database: Database,
+    settings: BTreeMap<String, String>,
+    logs: TempDir,
+}
+
+impl World {
+    /// A new account, called through the first replica.
+    pub fn account(&self) -> Account {
+        self.account_named(&format!("acc-{}", uuid::Uuid::new_v4().simple()))
+    }
+
+    /// The account of this name, called through the first replica.
+    pub fn account_named(&self, id: &str) -> Account {
+        Account::new(id, self.channel(0))
+    }
+
+    /// A connection of its own to a replica; where there is only one, to that.
+    pub fn channel(&self, replica: usize) -> Channel {
+        Endpoint::from_shared(self.url(replica).to_owned())
+            .unwrap()
+            .connect_lazy()
+    }
+
+    /// Where a replica accepts calls.
+    pub fn url(&self, replica: usize) -> &str {
+        self.replicas[replica % self.replicas.len()].url()
+    }
+
+    /// Configures what starts from now on.
+    pub fn set(&mut self, key: &str, value: impl ToString) {
+        self.settings.insert(key.to_owned(), value.to_string());
+    }
+
+    /// Starts a replica in the place of one, which is killed if it still runs.
+    pub fn restart(&mut self, replica: usize) {
+        let index = replica % self.replicas.len();
+        if self.replicas[index].is_running() {
+            self.replicas[index].kill();
+        }
+        self.replicas[index] = Server::start(&self.settings, self.logs.path());
+    }
+
+    /// Tries to start one more server over the same database.
+    pub fn start_another(&self) -> Result<Server, String> {
+        Server::try_start(&self.settings, self.logs.path())
+    }
+
+    /// A way into the database beside the service.
+    pub async fn sql(&self) -> Sql {
+        self.database.open().await
+    }
+
+    /// What is in the tables.
+    pub async fn tables(&self) -> Tables {
+        Tables::read(&self.sql().await).await
+    }
+
+    /// What contradicts itself in the database and the answers of the first running replica: account, complaint.
+    pub async fn complaints(&mut self) -> Vec<(String, String)> {
+        let running = (0..self.replicas.len()).find(|index| self.replicas[*index].is_running());
+        let replica = running.unwrap_or_else(|| {
+            self.restart(0);
+            0
+        });
+        verify::complaints(&self.tables().await, self.channel(replica)).await
+    }
+
+    /// Fails unless log, tables and answers agree.
+    pub async fn verify(&mut self) {
+        let complaints = self.complaints().await;
+        assert!(
+            complaints.is_empty(),
+            "log, tables and answers disagree: {complaints:#?}"
+        );
+    }
+}

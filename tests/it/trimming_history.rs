@@ -1,0 +1,105 @@
+//! What is no longer kept.
+
+use crate::support::*;
+
+/// Keeps changes for a second; a test can then wait until the floor has risen.
+fn short() -> Setup {
+    one_replica()
+        .set("log.history_retention", "1s")
+        .set("log.catch_up_retention", "1s")
+        .set("log.trim_interval", "100ms")
+}
+
+/// Waits until nothing before the revision can be watched; returns the floor.
+async fn risen(account: &Account) -> i64 {
+    let floor = eventually("the floor rises", async || {
+        let started = account.watch().earliest().open().await.started;
+        (started.floor_revision > 0).then_some(started.floor_revision)
+    });
+    floor.await
+}
+
+#[tokio::test]
+async fn a_position_before_the_floor_is_refused_with_the_valid_range() {
+    short()
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna"]).await;
+            account.leads(["L1"]).await;
+            account.assign("L1", "anna").ok().await;
+            let floor = risen(&account).await;
+            let calls = [
+                account.watch().after(0).refused().await,
+                account.changes().refused().await,
+                account.owner("L1").at_revision(0).refused().await,
+                account.owners(["L1"]).at_revision(0).refused().await,
+                account.senders(["L1"]).at_revision(0).refused().await,
+                account.owner("L1").at_time(at(0)).refused().await,
+            ];
+            for refusal in calls {
+                let refusal = refusal.is("POSITION_TOO_OLD").says("head_revision", 3);
+                assert!(refusal.number("floor_revision") >= floor);
+            }
+            let start = account.watch().since(at(0)).refused().await.is("POSITION_TOO_OLD");
+            assert!(start.number("floor_revision") >= floor);
+            assert_eq!(
+                account.owner_of("L1").await.as_deref(),
+                Some("anna"),
+                "the present is never trimmed"
+            );
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_lies_above_the_floor_can_still_be_watched_and_listed() {
+    short()
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna"]).await;
+            account.leads(["L1"]).await;
+            let floor = risen(&account).await;
+            let mut watching = account.watch().after(floor).open().await;
+            let revision = account.assign("L1", "anna").ok().await.revision;
+            let heard = watching.until(revision).await;
+            assert_eq!(heard.last().map(|change| change.revision), Some(revision));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_restarted_replica_finds_its_book_although_the_log_is_trimmed() {
+    short()
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna"]).await;
+            account.register([owned("L1", "anna"), lead("L2")]).ok().await;
+            risen(&account).await;
+            world.restart(0);
+            let account = account.through(world, 0);
+            assert_eq!(account.owner_of("L1").await.as_deref(), Some("anna"));
+            assert_eq!(account.assign("L2", "anna").ok().await.outcome(), Outcome::Assigned);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_request_id_that_has_been_dropped_is_a_new_request() {
+    one_replica()
+        .set("log.request_retention", "1s")
+        .set("log.trim_interval", "100ms")
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna"]).await;
+            account.leads(["L1"]).await;
+            let id = uuid::Uuid::new_v4().to_string();
+            let assign = account.assign("L1", "anna").once(&id);
+            assert!(!assign.clone().ok().await.replayed);
+            let answer = eventually("the id is dropped", async || {
+                let answer = assign.clone().ok().await;
+                (!answer.replayed).then_some(answer)
+            });
+            assert_eq!(answer.await.outcome(), Outcome::Unchanged);
+        })
+        .await;
+}
