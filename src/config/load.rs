@@ -87,7 +87,6 @@ impl Config {
             ("watch.progress_interval", (second..=60 * second).contains(&watch.progress_interval), "must be from 1s to 60s"),
             ("watch.send_timeout", watch.send_timeout >= milli, "must be at least 1ms"),
             ("watch.per_caller", watch.per_caller > 0, "must be at least 1"),
-            ("watch.per_replica", watch.per_replica >= watch.per_caller, "must be at least watch.per_caller"),
             ("telemetry.log", telemetry.log.parse::<tracing_subscriber::EnvFilter>().is_ok(),
                 "must be a level or a list of directives"),
             ("telemetry.otlp_endpoint", telemetry.otlp_endpoint.as_deref().is_none_or(is_http), "must be http://HOST:PORT"),

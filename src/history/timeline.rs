@@ -73,8 +73,8 @@ pub async fn timeline(ledger: &Ledger, context: &Context, request: TimelineReque
     Ok(Read { revision: head.revision, value: Timeline { changes, next_page_token } })
 }
 
-/// Refuses a lead that was never known, and revisions outside of the history that is kept. The whole timeline of a lead, and the
-/// log from the beginning, begin where the history does.
+/// Refuses a lead that was never known, and revisions outside of the history that is kept. The whole timeline of a lead begins
+/// where the history does.
 async fn check_known(
     snapshot: &Snapshot,
     context: &Context,
@@ -86,7 +86,7 @@ async fn check_known(
     {
         return Err(Error::LeadNotFound(lead.clone()));
     }
-    if request.after > Revision::ZERO {
+    if request.lead.is_none() || request.after > Revision::ZERO {
         check(request.after, Moment::Revision(request.after), head)?;
     }
     request.until.map_or(Ok(()), |until| check(until, Moment::Revision(until), head))

@@ -1,5 +1,8 @@
 //! A batch: write requests that share a transaction, each decided in order on top of those before it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -12,20 +15,41 @@ use crate::domain::outcome::Answer;
 use crate::domain::time::Timestamp;
 use crate::store::requests::Used;
 
+/// Whether a write request has been begun. Its caller may withdraw it until then, and can be sure that nothing happens.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Claim(Arc<AtomicU8>);
+
+const WAITING: u8 = 0;
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl Claim {
+    /// Begins the request, unless it was withdrawn.
+    pub(super) fn begin(&self) -> bool {
+        self.0.compare_exchange(WAITING, BEGUN, Ordering::Relaxed, Ordering::Relaxed) != Err(WITHDRAWN)
+    }
+
+    /// Withdraws the request, unless it was begun.
+    pub(super) fn withdraw(&self) -> bool {
+        self.0.compare_exchange(WAITING, WITHDRAWN, Ordering::Relaxed, Ordering::Relaxed) != Err(BEGUN)
+    }
+}
+
 /// A write request that waits for its answer.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) command: Command,
     pub(super) deadline: Instant,
     pub(super) queued: Instant,
+    pub(super) claim: Claim,
     pub(super) answer: oneshot::Sender<Result<Answer, Error>>,
     pub(super) span: tracing::Span,
 }
 
 impl Pending {
-    /// Whether somebody still waits for the answer. What nobody waits for is not begun.
-    pub(super) fn is_wanted(&self, now: Instant) -> bool {
-        !self.answer.is_closed() && now < self.deadline
+    /// Begins the request, unless nobody waits for its answer any more.
+    pub(super) fn begin(&self) -> bool {
+        !self.answer.is_closed() && self.claim.begin()
     }
 
     /// Gives the answer, if somebody still waits for it.
@@ -59,10 +83,10 @@ impl Decided {
     }
 }
 
-/// Decides each command on top of the book and those before it.
+/// Decides each command on top of the book and those before it. In the place of a request that was withdrawn there is none.
 pub(super) fn decide<'a>(
     book: &Book,
-    commands: impl Iterator<Item = &'a Command>,
+    commands: impl Iterator<Item = Option<&'a Command>>,
     known: Vec<Used>,
     now: Timestamp,
 ) -> Decided {
@@ -71,6 +95,7 @@ pub(super) fn decide<'a>(
     let mut commits = Vec::new();
     let answers = commands
         .map(|command| {
+            let command = command.ok_or(Error::Deadline)?;
             if let Some(answer) = requests.replay(command)? {
                 return Ok(answer);
             }

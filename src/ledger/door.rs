@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
 use super::Error;
-use super::batch::{Decided, Pending, decide};
+use super::batch::{Claim, Decided, Pending, decide};
+use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
 use crate::domain::command::Command;
-use crate::domain::fact::Commit;
-use crate::domain::ids::Revision;
 use crate::domain::outcome::Answer;
 use crate::metrics;
 use crate::store::{self, Store, Tx};
@@ -24,9 +23,9 @@ const MAX_ITEMS: usize = 4_000;
 /// How often a transaction that another one was in the way of is tried.
 const MAX_ATTEMPTS: u32 = 4;
 /// Wait before a transaction is tried again, times the attempt.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// Longest transaction: above what the database itself allows a statement, for the case that it is not heard of at all.
-const MAX_TRANSACTION: Duration = Duration::from_secs(35);
+pub(super) const MAX_TRANSACTION: Duration = Duration::from_secs(35);
 
 /// The door of one account.
 #[derive(Debug)]
@@ -47,19 +46,23 @@ impl Door {
     pub(super) async fn pass(&self, command: Command, deadline: Instant) -> Result<Answer, Error> {
         let (answer, answered) = oneshot::channel();
         let span = tracing::debug_span!("door");
-        let pending = Pending { command, deadline, queued: Instant::now(), answer, span };
+        let (claim, request) = (Claim::default(), command.origin.request);
+        let pending = Pending { command, deadline, queued: Instant::now(), claim: claim.clone(), answer, span };
         let busy = || Error::Busy { depth: self.queue.max_capacity() };
         self.queue.try_send(pending).map_err(|_| busy())?;
-        let answer = tokio::time::timeout_at(deadline, answered).await.map_err(|_| Error::Deadline)?;
-        // The writer drops a request without an answer only if nobody waits for it any more.
-        answer.unwrap_or(Err(Error::Deadline))
+        match timeout_at(deadline, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) if claim.withdraw() => Err(Error::Deadline),
+            Ok(Err(_)) | Err(_) => Err(Error::OutcomeUnknown { request }),
+        }
     }
 }
 
-struct Writer {
-    resident: Arc<Resident>,
-    store: Store,
-    budget: usize,
+/// Carries out what waits at a door.
+pub(super) struct Writer {
+    pub(super) resident: Arc<Resident>,
+    pub(super) store: Store,
+    pub(super) budget: usize,
 }
 
 impl Writer {
@@ -78,9 +81,8 @@ impl Writer {
         }
     }
 
-    async fn carry_out(&self, mut batch: Vec<Pending>) {
+    async fn carry_out(&self, batch: Vec<Pending>) {
         let now = Instant::now();
-        batch.retain(|pending| pending.is_wanted(now));
         let Some(first) = batch.first() else { return };
         metrics::get().door_batched(batch.len());
         batch.iter().for_each(|pending| metrics::get().door_waited(now - pending.queued));
@@ -109,10 +111,11 @@ impl Writer {
                     sleep(RETRY_PAUSE * attempt).await;
                     attempt += 1;
                 }
-                Err(Failure::Unknown(decided)) => match self.recover(batch, &decided.commits).await? {
+                Err(Failure::Unknown(decided)) => match self.fate_of(batch, &decided.commits).await? {
                     Fate::Committed => return Ok(decided.answers),
                     Fate::Lost if attempt < MAX_ATTEMPTS => attempt += 1,
-                    Fate::Lost => return Err(Failure::Unknown(decided)),
+                    Fate::Lost => return Err(store::Error::TimedOut.into()),
+                    Fate::Unknown => return Err(Failure::Unknown(decided)),
                 },
                 Err(failure) => return Err(failure),
             }
@@ -141,7 +144,8 @@ impl Writer {
         self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
         let ids: Vec<_> = batch.iter().filter_map(|pending| Some(pending.command.once.as_ref()?.request)).collect();
         let known = store::requests::find(&tx, account, &ids).await?;
-        let commands = batch.iter().map(|pending| &pending.command);
+        // From here on requests are begun. Those that were withdrawn meanwhile never will be.
+        let commands = batch.iter().map(|pending| pending.begin().then_some(&pending.command));
         let decided = self.resident.read(|book| decide(book, commands, known, locked.now));
         if let Some(last) = decided.commits.last() {
             store::facts::append(&tx, account, &decided.commits).await?;
@@ -168,47 +172,11 @@ impl Writer {
         }
         Ok(decided.answers)
     }
-
-    /// Finds out whether commits are in the log. Holding the head's lock proves that the lost transaction is over.
-    async fn recover(&self, batch: &[Pending], commits: &[Commit]) -> Result<Fate, Failure> {
-        let give_up = batch.iter().map(|pending| pending.deadline).max();
-        let mut pause = RETRY_PAUSE;
-        loop {
-            match timeout(MAX_TRANSACTION, self.fate_of(commits)).await {
-                Ok(Ok(fate)) => return Ok(fate),
-                Ok(Err(Failure::Store(error))) if !error.is_transient() => return Err(error.into()),
-                Ok(_) | Err(_) if give_up.is_some_and(|at| Instant::now() < at) => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
-                }
-                Ok(_) | Err(_) => return Ok(Fate::Lost),
-            }
-        }
-    }
-
-    async fn fate_of(&self, commits: &[Commit]) -> Result<Fate, Failure> {
-        let Some(first) = commits.first() else { return Ok(Fate::Lost) };
-        let account = &self.resident.id;
-        let tx = self.store.begin("recover").await?;
-        let locked = store::heads::lock(&tx, account).await?;
-        let before = Revision(first.revision.0 - 1);
-        let found = store::facts::commits_after(&tx, account, before, 1).await?;
-        let fate = if found.first() == Some(first) { Fate::Committed } else { Fate::Lost };
-        self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
-        tx.roll_back().await?;
-        Ok(fate)
-    }
-}
-
-/// What became of a commit whose answer was lost.
-enum Fate {
-    Committed,
-    Lost,
 }
 
 /// Why a batch got no answers.
 #[derive(Debug)]
-enum Failure {
+pub(super) enum Failure {
     Store(store::Error),
     /// The account does not fit into memory.
     TooLarge {

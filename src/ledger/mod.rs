@@ -7,6 +7,7 @@ mod books;
 mod door;
 mod error;
 mod freshness;
+mod recovery;
 mod requests;
 mod resident;
 mod tail;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ownership_proto::Validate;
+use ownership_proto::v1::WriteContext;
 use prost::Message;
 use tokio::time::Instant;
 use tonic::{Extensions, Request, Response, Status};
@@ -39,6 +40,9 @@ pub(super) trait Write: Validate + Message + Sized {
     type Subject;
     /// What a success returns.
     type Response;
+
+    /// What it says about itself.
+    fn context_mut(&mut self) -> Option<&mut WriteContext>;
 
     /// What is to be done.
     fn order(self, caller: &CallerId) -> Result<Order<Self::Subject>, Invalid>;
@@ -88,9 +92,10 @@ impl Rpc {
     /// Has a write carried out.
     pub(super) async fn write<W: Write>(&self, request: Request<W>) -> Result<Response<W::Response>, Status> {
         let (_, extensions, message) = request.into_parts();
-        let (bytes, caller) = (message.encode_to_vec(), self.caller());
-        let Order { account, origin, action, subject } = valid(message)?.order(&caller).map_err(Failure::from)?;
-        let command = command::<W>(origin, action, &bytes);
+        let (mut message, caller) = (valid(message)?, self.caller());
+        let fingerprint = fingerprint(&mut message);
+        let Order { account, origin, action, subject } = message.order(&caller).map_err(Failure::from)?;
+        let command = command(W::METHOD, origin, action, fingerprint);
         let outcome = self.backend()?.ledger.write(&context(account, &extensions), command).await;
         let answer = outcome.map_err(|error| refused(&error, W::ITEMS))?;
         Ok(Response::new(W::response(subject, answer).map_err(Failure::from)?))
@@ -117,17 +122,22 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-fn command<W: Write>(mut origin: Origin, action: Action, request: &[u8]) -> Command {
+fn command(method: &'static str, mut origin: Origin, action: Action, fingerprint: [u8; 32]) -> Command {
     if origin.batch.is_none() && leads_of(&action) > 1 {
         origin.batch = new_batch();
     }
-    let once = origin.request.map(|id| Once { request: id, method: W::METHOD, fingerprint: fingerprint::<W>(request) });
+    let once = origin.request.map(|request| Once { request, method, fingerprint });
     Command { origin, once, action }
 }
 
-/// Ties a request id to one method and one body.
-fn fingerprint<W: Write>(request: &[u8]) -> [u8; 32] {
-    sha256(&[W::METHOD.as_bytes(), &[0], request].concat())
+/// What a repeat under the same request id is recognised by: the whole request but for the id, which may be spelled differently.
+fn fingerprint(message: &mut impl Write) -> [u8; 32] {
+    let id = message.context_mut().map(|context| std::mem::take(&mut context.request_id));
+    let fingerprint = sha256(&message.encode_to_vec());
+    if let Some((context, id)) = message.context_mut().zip(id) {
+        context.request_id = id;
+    }
+    fingerprint
 }
 
 /// How many leads an action names.

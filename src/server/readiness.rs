@@ -36,13 +36,13 @@ pub enum NotReady {
     #[error("the database lacks {} of the changes this version needs: run `ownership migrate`", .0.len())]
     Pending(Vec<String>),
     /// The schema cannot be brought up to date.
-    #[error("the database cannot be migrated: {0}")]
+    #[error(transparent)]
     Migration(#[from] ownership_migrations::Error),
     /// The database cannot be reached or used.
-    #[error("the database cannot be used: {0}")]
+    #[error(transparent)]
     Store(#[from] store::Error),
     /// The state cannot be taken up.
-    #[error("the state cannot be read: {0}")]
+    #[error(transparent)]
     Ledger(#[from] ledger::Error),
 }
 

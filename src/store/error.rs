@@ -28,7 +28,7 @@ pub enum Error {
         what: String,
     },
     /// Another process uses this database file.
-    #[error("another process uses the database {path}: stop it, or use Postgres for several replicas")]
+    #[error("the database {path} is locked by another process: stop that one, or use Postgres for several replicas")]
     InUse {
         /// The file.
         path: String,

@@ -1,5 +1,6 @@
 //! Settings of an account.
 
+use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
 
 use super::reads::freshness;
@@ -33,6 +34,10 @@ impl Write for pb::UpdateSettingsRequest {
     const METHOD: &'static str = "leadflip.ownership.v1.AccountService/UpdateSettings";
     type Subject = ();
     type Response = pb::UpdateSettingsResponse;
+
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
 
     fn order(self, caller: &CallerId) -> Result<Order<()>, Invalid> {
         let Self { account_id, settings, expected_revision, context } = self;

@@ -1,5 +1,6 @@
 //! Owners given and taken.
 
+use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
 use pb::bulk_assign_item::Target;
 
@@ -15,6 +16,10 @@ impl Write for pb::AssignRequest {
     const METHOD: &'static str = "leadflip.ownership.v1.OwnershipService/Assign";
     type Subject = LeadId;
     type Response = pb::AssignResponse;
+
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
 
     fn order(self, caller: &CallerId) -> Result<Order<LeadId>, Invalid> {
         let Self { account_id, lead_id, owner_id, precondition: condition, context } = self;
@@ -47,6 +52,10 @@ impl Write for pb::UnassignRequest {
     type Subject = LeadId;
     type Response = pb::UnassignResponse;
 
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
+
     fn order(self, caller: &CallerId) -> Result<Order<LeadId>, Invalid> {
         let Self { account_id, lead_id, precondition: condition, context } = self;
         let lead: LeadId = id(lead_id, format_args!("lead_id"))?;
@@ -74,6 +83,10 @@ impl Write for pb::BulkAssignRequest {
     const ITEMS: Option<&'static str> = Some("items");
     type Subject = Vec<LeadId>;
     type Response = pb::BulkAssignResponse;
+
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
 
     fn order(self, caller: &CallerId) -> Result<Order<Vec<LeadId>>, Invalid> {
         let Self { account_id, items, failure_mode: mode, context } = self;

@@ -1,5 +1,6 @@
 //! Leads: registered, updated, forgotten and shown.
 
+use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
 
 use super::reads::freshness;
@@ -20,6 +21,10 @@ impl Write for pb::RegisterLeadsRequest {
     const ITEMS: Option<&'static str> = Some("leads");
     type Subject = Vec<LeadId>;
     type Response = pb::RegisterLeadsResponse;
+
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
 
     fn order(self, caller: &CallerId) -> Result<Order<Vec<LeadId>>, Invalid> {
         let Self { account_id, leads, default_owner_id, failure_mode: mode, context } = self;
@@ -61,6 +66,10 @@ impl Write for pb::UpdateLeadsRequest {
     type Subject = Vec<LeadId>;
     type Response = pb::UpdateLeadsResponse;
 
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
+
     fn order(self, caller: &CallerId) -> Result<Order<Vec<LeadId>>, Invalid> {
         let Self { account_id, updates, failure_mode: mode, context } = self;
         distinct(updates.iter().map(|update| update.lead_id.as_str()), |index| format!("updates[{index}].lead_id"))?;
@@ -95,6 +104,10 @@ impl Write for pb::ForgetLeadsRequest {
     const ITEMS: Option<&'static str> = Some("lead_ids");
     type Subject = Vec<LeadId>;
     type Response = pb::ForgetLeadsResponse;
+
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
 
     fn order(self, caller: &CallerId) -> Result<Order<Vec<LeadId>>, Invalid> {
         let Self { account_id, lead_ids, context } = self;

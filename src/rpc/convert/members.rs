@@ -1,5 +1,6 @@
 //! Members: added, shown, picked and deactivated.
 
+use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
 
 use super::pages::Paged;
@@ -22,6 +23,10 @@ impl Write for pb::UpsertMembersRequest {
     const ITEMS: Option<&'static str> = Some("members");
     type Subject = Vec<MemberId>;
     type Response = pb::UpsertMembersResponse;
+
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
 
     fn order(self, caller: &CallerId) -> Result<Order<Vec<MemberId>>, Invalid> {
         let Self { account_id, members, context } = self;
@@ -83,6 +88,10 @@ impl Write for pb::DeactivateMemberRequest {
     const METHOD: &'static str = "leadflip.ownership.v1.MemberService/DeactivateMember";
     type Subject = ();
     type Response = pb::DeactivateMemberResponse;
+
+    fn context_mut(&mut self) -> Option<&mut WriteContext> {
+        self.context.as_mut()
+    }
 
     fn order(self, caller: &CallerId) -> Result<Order<()>, Invalid> {
         let Self { account_id, member_id, context } = self;
