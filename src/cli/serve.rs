@@ -83,6 +83,7 @@ fn announce(address: SocketAddr) -> io::Result<()> {
 
 fn next_steps(address: SocketAddr) -> String {
     let server = if address.port() == DEFAULT_PORT { String::new() } else { format!(" --server http://{address}") };
+    let program = program();
     let mut text = "\n8,800 leads of 35 agents are in account demo. Try next, in another terminal:\n\n".to_owned();
     for command in [
         "count --account demo",
@@ -92,9 +93,14 @@ fn next_steps(address: SocketAddr) -> String {
         "history 1C1I7A6R --account demo",
     ] {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  ownership {command}{server}");
+        let _ = writeln!(text, "  {program} {command}{server}");
     }
     text
+}
+
+/// This program, as it was called.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "ownership".to_owned())
 }
 
 /// Where the demo keeps its data.

@@ -1,5 +1,6 @@
 //! The tail: keeps the accounts in memory up to date with what other replicas write.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,8 +59,9 @@ pub(super) async fn follow(books: Arc<Books>, store: Store, interval: Duration, 
 
 /// Nine to eleven tenths: replicas that were started together do not stay together.
 fn jittered(interval: Duration) -> Duration {
-    let random = uuid::Uuid::now_v7().as_u128() as u32;
-    interval.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX))
+    // The standard library seeds its hashers at random, which is all that is needed here.
+    let random = u16::try_from(RandomState::new().hash_one(()) >> 48).unwrap_or_default();
+    interval.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u16::MAX))
 }
 
 async fn bring_up_to_date(books: &Books, store: &Store) -> Result<(), store::Error> {

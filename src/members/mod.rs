@@ -9,6 +9,19 @@ use crate::domain::member::Member;
 use crate::ledger::{Error, Ledger};
 use crate::page::{PageRequest, Read};
 
+/// Which members, and in which pages.
+#[derive(Debug, Clone)]
+pub struct PickRequest {
+    /// Their name, or a word of it, starts with this, whatever the case.
+    pub prefix: String,
+    /// Not only active ones.
+    pub all_standings: bool,
+    /// Which page.
+    pub page: PageRequest,
+    /// How fresh.
+    pub freshness: Freshness,
+}
+
 /// A page of members.
 #[derive(Debug)]
 pub struct Picked {
@@ -36,21 +49,15 @@ pub async fn get(
     })
 }
 
-/// The members whose name, or a word of it, starts with a prefix, by name. Only active ones, unless `all_standings`.
-pub async fn pick(
-    ledger: &Ledger,
-    context: &Context,
-    prefix: &str,
-    all_standings: bool,
-    page: &PageRequest,
-    freshness: Freshness,
-) -> Result<Read<Picked>, Error> {
+/// The owner picker: members by name.
+pub async fn pick(ledger: &Ledger, context: &Context, request: PickRequest) -> Result<Read<Picked>, Error> {
+    let PickRequest { prefix, all_standings, page, freshness } = request;
     let key = ledger.token_key();
     let position: Option<Position> = page.position(key, &context.account).map_err(|_| Error::PageToken)?;
     let after = position.map(|Position(after)| after);
     let reading = ledger.book(context, freshness).await?;
     Ok(reading.ask(|book| {
-        let (members, next) = book.pick(prefix, all_standings, after.as_ref(), page.size);
+        let (members, next) = book.pick(&prefix, all_standings, after.as_ref(), page.size);
         let next = next.map(|next| Position(next.clone()));
         let next_page_token = page.next(key, &context.account, next.as_ref());
         let members = members.into_iter().cloned().collect();

@@ -30,8 +30,8 @@ impl MemberService for Rpc {
         &self,
         request: Request<pb::ListMembersRequest>,
     ) -> Result<Response<pb::ListMembersResponse>, Status> {
-        let Asked { backend, context, question: q, .. } = self.ask(request)?;
-        let read = members::pick(&backend.ledger, &context, &q.prefix, q.all_standings, &q.page, q.freshness).await?;
+        let Asked { backend, context, question, .. } = self.ask(request)?;
+        let read = members::pick(&backend.ledger, &context, question).await?;
         Ok(Response::new(read.into()))
     }
 

@@ -65,6 +65,7 @@ impl Store {
     }
 
     /// Begins a write transaction. Dropping it rolls it back.
+    #[expect(clippy::disallowed_methods, reason = "the one place where write transactions begin")]
     #[tracing::instrument(level = "debug", skip(self))]
     pub async fn begin(&self, name: &'static str) -> Result<Tx, Error> {
         let inner = self.writer.begin_with_options(dialect::for_writing(self.backend())).await?;
@@ -72,6 +73,7 @@ impl Store {
     }
 
     /// Begins to read as of one moment.
+    #[expect(clippy::disallowed_methods, reason = "the one place where snapshots begin")]
     #[tracing::instrument(level = "debug", skip(self))]
     pub async fn snapshot(&self, name: &'static str) -> Result<Snapshot, Error> {
         let inner = self.reader.begin_with_options(dialect::for_snapshot(self.backend())).await?;

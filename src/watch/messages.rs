@@ -63,11 +63,17 @@ pub enum End {
     Ledger(#[from] ledger::Error),
 }
 
-/// Where a watch reads what is no longer in memory, when it is its turn.
+/// What a watch shares with the others.
 #[derive(Debug)]
-pub(super) struct Log {
-    pub(super) store: Store,
+pub(super) struct Surroundings {
+    /// Where it reads what is no longer in memory.
+    pub(super) log: Store,
+    /// When it is its turn to read there.
     pub(super) turn: Arc<Semaphore>,
+    /// Whether the service is shutting down.
+    pub(super) draining: CancellationToken,
+    /// Its place among the watches there may be, given back when dropped.
+    pub(super) _place: Place,
 }
 
 /// One watch.
@@ -77,15 +83,13 @@ pub struct Watch {
     pub started: Started,
     following: Following,
     filter: ChangeFilter,
-    log: Log,
-    draining: CancellationToken,
+    surroundings: Surroundings,
     /// Everything up to here has been sent, or looked at and found not to be asked for.
     looked_at: Revision,
     /// The position of the last message.
     sent: Revision,
     /// When the next message is due at the latest.
     due: Instant,
-    _place: Place,
 }
 
 impl Watch {
@@ -93,19 +97,17 @@ impl Watch {
         started: Started,
         following: Following,
         filter: ChangeFilter,
-        log: Log,
-        draining: CancellationToken,
-        place: Place,
+        surroundings: Surroundings,
     ) -> Self {
         let due = Instant::now() + started.progress_interval;
         let (looked_at, sent) = (started.revision, started.revision);
-        Self { started, following, filter, log, draining, looked_at, sent, due, _place: place }
+        Self { started, following, filter, surroundings, looked_at, sent, due }
     }
 
     /// The next message, at the latest when one is due.
     pub async fn next(&mut self) -> Result<Message, End> {
         loop {
-            if self.draining.is_cancelled() {
+            if self.surroundings.draining.is_cancelled() {
                 return Err(End::Draining { revision: self.sent });
             }
             let changes = self.look_on().await?;
@@ -126,7 +128,7 @@ impl Watch {
         tokio::select! {
             () = self.following.moved() => {}
             () = sleep_until(self.due) => {}
-            () = self.draining.cancelled() => {}
+            () = self.surroundings.draining.cancelled() => {}
         }
     }
 
@@ -161,9 +163,9 @@ impl Watch {
     /// The next commits with owner changes. The floor is read at the same moment: none of them is missing.
     async fn read_log(&self, until: Revision) -> Result<Vec<Commit>, ledger::Error> {
         // The semaphore is never closed.
-        let _turn = self.log.turn.acquire().await;
+        let _turn = self.surroundings.turn.acquire().await;
         let account = self.following.account();
-        let snapshot = self.log.store.snapshot("watch").await?;
+        let snapshot = self.surroundings.log.snapshot("watch").await?;
         let head = store::heads::read(&snapshot, account).await?;
         check(self.looked_at, Moment::Revision(self.looked_at), &head)?;
         Ok(store::facts::owner_changes_between(&snapshot, account, self.looked_at, until, LOG_PAGE).await?)

@@ -103,8 +103,13 @@ impl Watches {
         let (revision, head, floor) = start::locate(&self.ledger, context, start, history.as_deref()).await?;
         let history = self.ledger.history_id().to_owned();
         let started = Started { revision, head, floor, history, progress_interval };
-        let log = messages::Log { store: self.ledger.log().clone(), turn: Arc::clone(&self.catching_up) };
-        Ok(Watch::new(started, following, filter, log, self.draining.clone(), place))
+        let surroundings = messages::Surroundings {
+            log: self.ledger.log().clone(),
+            turn: Arc::clone(&self.catching_up),
+            draining: self.draining.clone(),
+            _place: place,
+        };
+        Ok(Watch::new(started, following, filter, surroundings))
     }
 
     /// Ends all watches, and begins no more.

@@ -14,8 +14,8 @@ use crate::domain::command::{Action, MemberUpsert};
 use crate::domain::ids::{AccountId, CallerId, MemberId};
 use crate::domain::member::{Member, Standing, initials_of};
 use crate::domain::outcome::{Answer, Results};
-use crate::page::{PageRequest, Read};
-use crate::members::Picked;
+use crate::page::Read;
+use crate::members::{PickRequest, Picked};
 use crate::rpc::call::{Ask, Mismatch, Order, Write};
 
 impl Write for pb::UpsertMembersRequest {
@@ -136,14 +136,6 @@ impl From<Read<(Member, Load)>> for pb::GetMemberResponse {
     }
 }
 
-/// Which members does a name mean?
-pub(in crate::rpc) struct ListMembers {
-    pub(in crate::rpc) prefix: String,
-    pub(in crate::rpc) all_standings: bool,
-    pub(in crate::rpc) page: PageRequest,
-    pub(in crate::rpc) freshness: Freshness,
-}
-
 impl Paged for pb::ListMembersRequest {
     const METHOD: &'static str = "leadflip.ownership.v1.MemberService/ListMembers";
 
@@ -154,12 +146,12 @@ impl Paged for pb::ListMembersRequest {
 }
 
 impl Ask for pb::ListMembersRequest {
-    type Question = ListMembers;
+    type Question = PickRequest;
 
-    fn question(self) -> Result<(AccountId, ListMembers), Invalid> {
+    fn question(self) -> Result<(AccountId, PickRequest), Invalid> {
         let page = self.page();
         let Self { account_id, name_prefix, include_all_standings, page_size: _, page_token: _, consistency } = self;
-        let question = ListMembers {
+        let question = PickRequest {
             prefix: name_prefix,
             all_standings: include_all_standings,
             page,

@@ -27,13 +27,13 @@ pub struct Decision {
 
 /// What a decision may take for granted.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub(super) struct Terms<'a> {
     /// Who asks, from where, and why.
-    pub origin: &'a Origin,
+    pub(super) origin: &'a Origin,
     /// The time it happens.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// The revision it gets if it changes something.
-    pub revision: Revision,
+    pub(super) revision: Revision,
 }
 
 impl Draft<'_> {
