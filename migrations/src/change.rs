@@ -17,10 +17,7 @@ impl MigrationName for Change {
 }
 
 #[async_trait::async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "with the lifetime spelled out, the method no longer fits the trait"
-)]
+#[expect(elided_lifetimes_in_paths, reason = "with the lifetime spelled out, the method no longer fits the trait")]
 impl MigrationTrait for Change {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sql = (self.sql)(Dialect::of(manager.get_database_backend()));

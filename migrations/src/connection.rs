@@ -23,9 +23,7 @@ impl Target {
         }
         let postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
         let options = postgres.then(|| PgConnectOptions::from_str(url).ok()).flatten();
-        options
-            .map(|options| Self::Postgres(Box::new(options)))
-            .ok_or(Error::UnsupportedUrl)
+        options.map(|options| Self::Postgres(Box::new(options))).ok_or(Error::UnsupportedUrl)
     }
 }
 

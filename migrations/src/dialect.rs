@@ -38,19 +38,11 @@ const POSTGRES: Dialect = Dialect {
 
 impl Dialect {
     pub(crate) fn of(backend: DbBackend) -> &'static Self {
-        if backend == DbBackend::Postgres {
-            &POSTGRES
-        } else {
-            &SQLITE
-        }
+        if backend == DbBackend::Postgres { &POSTGRES } else { &SQLITE }
     }
 
     /// The one of two texts that is for this database.
     pub(crate) fn pick(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
-        if self.backend == DbBackend::Postgres {
-            postgres
-        } else {
-            sqlite
-        }
+        if self.backend == DbBackend::Postgres { postgres } else { sqlite }
     }
 }

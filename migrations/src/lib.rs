@@ -77,17 +77,12 @@ pub async fn migrate(url: &str) -> Result<Vec<String>, Error> {
 /// `DbErr` when the database cannot be read.
 pub async fn pending(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let applied = applied(db).await?;
-    let known = Migrator::migrations()
-        .into_iter()
-        .map(|change| change.name().to_owned());
+    let known = Migrator::migrations().into_iter().map(|change| change.name().to_owned());
     Ok(known.filter(|name| !applied.contains(name)).collect())
 }
 
 async fn applied(db: &DatabaseConnection) -> Result<HashSet<String>, DbErr> {
-    if !SchemaManager::new(db)
-        .has_table(Migrator::migration_table_name().to_string())
-        .await?
-    {
+    if !SchemaManager::new(db).has_table(Migrator::migration_table_name().to_string()).await? {
         return Ok(HashSet::new());
     }
     let rows = seaql_migrations::Entity::find().all(db).await?;

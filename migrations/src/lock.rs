@@ -35,9 +35,7 @@ impl Lock {
 pub(crate) async fn acquire(url: &str) -> Result<Lock, Error> {
     match Target::parse(url)? {
         Target::Sqlite(database) => acquire_file(lock_path(&database)).await.map(Lock::File),
-        Target::Postgres(options) => acquire_session(&options)
-            .await
-            .map(|guard| Lock::Session(Box::new(guard))),
+        Target::Postgres(options) => acquire_session(&options).await.map(|guard| Lock::Session(Box::new(guard))),
     }
 }
 
@@ -48,10 +46,7 @@ fn lock_path(database: &Path) -> PathBuf {
 }
 
 async fn acquire_file(path: PathBuf) -> Result<File, Error> {
-    let failed = |source| Error::LockFile {
-        path: path.clone(),
-        source,
-    };
+    let failed = |source| Error::LockFile { path: path.clone(), source };
     let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
     let patience = Patience::new();
     loop {

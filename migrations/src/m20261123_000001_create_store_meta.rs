@@ -1,10 +1,7 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000001_create_store_meta",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000001_create_store_meta", sql };
 
 fn sql(dialect: &Dialect) -> String {
     let Dialect { id, .. } = dialect;

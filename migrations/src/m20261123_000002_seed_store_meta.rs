@@ -13,10 +13,7 @@ impl MigrationName for Migration {
 }
 
 #[async_trait::async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "with the lifetime spelled out, the method no longer fits the trait"
-)]
+#[expect(elided_lifetimes_in_paths, reason = "with the lifetime spelled out, the method no longer fits the trait")]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let history_id = Builder::from_random_bytes(random()?).into_uuid().to_string();
@@ -24,9 +21,7 @@ impl MigrationTrait for Migration {
         let mut insert = Query::insert();
         insert.into_table("store_meta").columns(["key", "value"]);
         for (key, value) in [("history_id", history_id), ("token_key", token_key)] {
-            insert
-                .values([key.into(), value.into()])
-                .map_err(|error| DbErr::Migration(error.to_string()))?;
+            insert.values([key.into(), value.into()]).map_err(|error| DbErr::Migration(error.to_string()))?;
         }
         manager.execute(insert).await
     }

@@ -1,10 +1,7 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000003_create_account_head",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000003_create_account_head", sql };
 
 // Every write updates one of these rows and none of its indexed columns: a half-empty page keeps the new version on it.
 // A floor is the last revision that was trimmed away, 0 when none was: of facts that only replicas need to catch up

@@ -1,16 +1,11 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000004_create_fact",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000004_create_fact", sql };
 
 // The key is the order in which an account is read and written, so on SQLite the table is the key.
 fn sql(dialect: &Dialect) -> String {
-    let Dialect {
-        id, bigint, integer, ..
-    } = dialect;
+    let Dialect { id, bigint, integer, .. } = dialect;
     let options = dialect.pick("STRICT, WITHOUT ROWID", "");
     format!(
         "CREATE TABLE fact (

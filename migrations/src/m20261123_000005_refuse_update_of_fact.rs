@@ -1,10 +1,7 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000005_refuse_update_of_fact",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000005_refuse_update_of_fact", sql };
 
 // What was written stays as it was written, whoever has the connection. Trimming deletes, so deleting is allowed.
 fn sql(dialect: &Dialect) -> String {

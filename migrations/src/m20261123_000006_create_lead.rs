@@ -1,16 +1,11 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000006_create_lead",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000006_create_lead", sql };
 
 // No index but the key: questions about leads are answered from memory.
 fn sql(dialect: &Dialect) -> String {
-    let Dialect {
-        id, bigint, boolean, ..
-    } = dialect;
+    let Dialect { id, bigint, boolean, .. } = dialect;
     let options = dialect.pick("STRICT, WITHOUT ROWID", "WITH (fillfactor = 90)");
     format!(
         "CREATE TABLE lead (

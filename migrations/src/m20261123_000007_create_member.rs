@@ -1,15 +1,10 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000007_create_member",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000007_create_member", sql };
 
 fn sql(dialect: &Dialect) -> String {
-    let Dialect {
-        id, bigint, integer, ..
-    } = dialect;
+    let Dialect { id, bigint, integer, .. } = dialect;
     let options = dialect.pick("STRICT, WITHOUT ROWID", "");
     format!(
         "CREATE TABLE member (

@@ -1,10 +1,7 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000008_create_account_settings",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000008_create_account_settings", sql };
 
 fn sql(dialect: &Dialect) -> String {
     let Dialect { id, bigint, .. } = dialect;

@@ -1,10 +1,7 @@
 use crate::change::Change;
 use crate::dialect::Dialect;
 
-pub(crate) const CHANGE: Change = Change {
-    name: "m20261123_000009_create_request",
-    sql,
-};
+pub(crate) const CHANGE: Change = Change { name: "m20261123_000009_create_request", sql };
 
 // Not clustered by its key on SQLite: the answer to a bulk is far larger than a page, which would make the tree deep.
 fn sql(dialect: &Dialect) -> String {

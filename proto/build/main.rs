@@ -32,9 +32,8 @@ fn main() -> Result<()> {
 }
 
 fn compile() -> Result<Compiler> {
-    let mut files = fs::read_dir(PACKAGE_DIR)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut files =
+        fs::read_dir(PACKAGE_DIR)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
     files.sort();
     let mut compiler = Compiler::new([".", "vendor"])?;
     compiler.include_imports(true).open_files(files)?;

@@ -17,12 +17,8 @@ const DURATION: &str = "google.protobuf.Duration";
 pub(crate) fn implementations(pool: &DescriptorPool) -> Result<String> {
     let mut patterns = Patterns::default();
     let mut source = String::new();
-    let messages = pool
-        .all_messages()
-        .filter(|message| message.package_name() == PACKAGE && !message.is_map_entry());
-    let mut reader = Reader {
-        patterns: &mut patterns,
-    };
+    let messages = pool.all_messages().filter(|message| message.package_name() == PACKAGE && !message.is_map_entry());
+    let mut reader = Reader { patterns: &mut patterns };
     for message in messages {
         source.push_str(&implementation(&message, &mut reader)?);
     }
@@ -59,18 +55,10 @@ fn single_field(field: &FieldDescriptor, reader: &mut Reader<'_>) -> Result<Stri
     let body = if field.is_map() || field.is_list() {
         container(field, &rules, &member)?
     } else if field.supports_presence() {
-        optional(
-            &value_check(field, &field.kind(), &rules, "value", "&here")?,
-            rules.required,
-            &member,
-        )
+        optional(&value_check(field, &field.kind(), &rules, "value", "&here")?, rules.required, &member)
     } else {
         let check = value_check(field, &field.kind(), &rules, &format!("&{member}"), "&here")?;
-        if rules.ignore_if_zero {
-            format!("if !{member}.is_empty() {{\n{check}}}\n")
-        } else {
-            check
-        }
+        if rules.ignore_if_zero { format!("if !{member}.is_empty() {{\n{check}}}\n") } else { check }
     };
     Ok(block(&here, &body))
 }
@@ -91,10 +79,7 @@ fn refuse_misplaced(field: &FieldDescriptor, rules: &Rules) -> Result<()> {
     let misplaced = [
         ("required", rules.required && !message),
         ("ignore", rules.ignore_if_zero && !plain_text),
-        (
-            "repeated` or `map",
-            single && (!rules.count.is_empty() || inner().next().is_some()),
-        ),
+        ("repeated` or `map", single && (!rules.count.is_empty() || inner().next().is_some())),
         ("value", !single && !rules.value.is_empty()),
         ("items", inner().any(|inner| !inner.is_only_about_values())),
     ];
@@ -105,19 +90,11 @@ fn refuse_misplaced(field: &FieldDescriptor, rules: &Rules) -> Result<()> {
 }
 
 fn unfit(field: &FieldDescriptor, rule: &str) -> Box<dyn std::error::Error> {
-    format!(
-        "{}: the rule `{rule}` is not supported for such a field",
-        field.full_name()
-    )
-    .into()
+    format!("{}: the rule `{rule}` is not supported for such a field", field.full_name()).into()
 }
 
 fn optional(check: &str, required: bool, member: &str) -> String {
-    let missing = if required {
-        "report.add(&here, MUST_BE_SET);\n"
-    } else {
-        ""
-    };
+    let missing = if required { "report.add(&here, MUST_BE_SET);\n" } else { "" };
     match (check.is_empty(), missing.is_empty()) {
         (true, true) => String::new(),
         (true, false) => format!("if {member}.is_none() {{\n{missing}}}\n"),

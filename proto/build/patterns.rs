@@ -13,10 +13,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "must be 1 to 64 characters: lower-case letters, digits and `_`, starting with a letter",
     ),
     (r"^[^\p{Cc}]*$", "must not contain control characters"),
-    (
-        r"^https?://[^ \p{Cc}]+$",
-        "must be an http or https address without spaces",
-    ),
+    (r"^https?://[^ \p{Cc}]+$", "must be an http or https address without spaces"),
 ];
 
 /// Classes that are ASCII in RE2, which defines the rule, and Unicode in Rust.

@@ -54,9 +54,7 @@ pub(crate) fn is_required(oneof: &OneofDescriptor) -> Result<bool> {
 
 fn option(options: &DynamicMessage, name: &str) -> Option<DynamicMessage> {
     let extension = options.descriptor().parent_pool().get_extension_by_name(name)?;
-    options
-        .has_extension(&extension)
-        .then(|| options.get_extension(&extension).as_message().cloned())?
+    options.has_extension(&extension).then(|| options.get_extension(&extension).as_message().cloned())?
 }
 
 fn set_fields(message: Option<&DynamicMessage>) -> Vec<(String, Value)> {
@@ -159,16 +157,8 @@ pub(crate) fn entry(field: &FieldDescriptor) -> Result<(Kind, Kind)> {
 }
 
 fn duration_rule(rule: &str, limit: &DynamicMessage) -> String {
-    let part = |name| {
-        limit
-            .get_field_by_name(name)
-            .map_or_else(|| "0".to_owned(), |part| part.to_string())
-    };
-    format!(
-        "DurationRule::{rule}(Duration {{ seconds: {}, nanos: {} }})",
-        part("seconds"),
-        part("nanos")
-    )
+    let part = |name| limit.get_field_by_name(name).map_or_else(|| "0".to_owned(), |part| part.to_string());
+    format!("DurationRule::{rule}(Duration {{ seconds: {}, nanos: {} }})", part("seconds"), part("nanos"))
 }
 
 /// The values that remain when `defined_only` and `not_in` are taken together. `not_in` alone would let through values

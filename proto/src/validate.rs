@@ -51,10 +51,8 @@ pub struct Report {
 impl Report {
     fn add(&mut self, place: &Place<'_>, description: impl fmt::Display) {
         if self.violations.len() < MAX_VIOLATIONS {
-            self.violations.push(Violation {
-                field: place.to_string(),
-                description: format!("{}{description}", place.subject()),
-            });
+            self.violations
+                .push(Violation { field: place.to_string(), description: format!("{}{description}", place.subject()) });
         }
     }
 }

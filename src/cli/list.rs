@@ -218,6 +218,7 @@ impl Listing {
         } else {
             "; there are more: raise --limit or pass --all"
         };
-        format!("{shown}{of} leads at revision {}{more}", self.revision)
+        let leads = if self.leads.len() == 1 && of.is_empty() { "lead" } else { "leads" };
+        format!("{shown}{of} {leads} at revision {}{more}", self.revision)
     }
 }

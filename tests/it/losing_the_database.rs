@@ -68,12 +68,12 @@ impl Account {
 }
 
 /// A world whose only way to Postgres can be cut. SQLite has no network to lose.
-async fn behind_a_proxy() -> Option<(Proxy, World)> {
+fn behind_a_proxy() -> Option<(Proxy, World)> {
     if store() == Store::Sqlite {
         return None;
     }
     let database = Database::migrated();
-    let proxy = Proxy::before(&database.url()).await;
+    let proxy = Proxy::before(&database.url());
     let setup = one_replica()
         .set("database.url", proxy.url())
         .set("server.default_deadline", "5s");
@@ -82,7 +82,7 @@ async fn behind_a_proxy() -> Option<(Proxy, World)> {
 
 #[tokio::test]
 async fn without_a_database_calls_are_refused_and_work_again_when_it_is_back() {
-    let Some((proxy, mut world)) = behind_a_proxy().await else {
+    let Some((proxy, mut world)) = behind_a_proxy() else {
         return;
     };
     let account = world.account();
@@ -104,7 +104,7 @@ async fn without_a_database_calls_are_refused_and_work_again_when_it_is_back() {
 
 #[tokio::test]
 async fn a_lost_commit_answer_is_looked_up_and_told() {
-    let Some((proxy, mut world)) = behind_a_proxy().await else {
+    let Some((proxy, mut world)) = behind_a_proxy() else {
         return;
     };
     let account = world.account();
@@ -124,7 +124,7 @@ async fn a_lost_commit_answer_is_looked_up_and_told() {
 
 #[tokio::test]
 async fn a_commit_whose_outcome_cannot_be_told_says_so_and_a_repeat_tells() {
-    let Some((proxy, mut world)) = behind_a_proxy().await else {
+    let Some((proxy, mut world)) = behind_a_proxy() else {
         return;
     };
     let account = world.account();

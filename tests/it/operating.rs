@@ -184,7 +184,6 @@ async fn a_mistake_in_the_configuration_is_named_and_no_secret_is_shown() {
         (("OWNERSHIP__SERVER__NONSENSE", "1"), "nonsense"),
         (("OWNERSHIP__WATCH__PER_CALLER", "many"), "per_caller"),
         (("OWNERSHIP__DATABASE__URL", "mysql://u:hunter2@h/d"), "database.url"),
-        (("OWNERSHIP__DATABASE__URL", "postgres://u:hunter2@127.0.0.1:1/d"), ""),
     ];
     for (setting, named) in cases {
         let database = Database::empty();
@@ -198,4 +197,19 @@ async fn a_mistake_in_the_configuration_is_named_and_no_secret_is_shown() {
         assert!(said.contains(named) && !said.contains("hunter2"), "{setting:?}: {said}");
         assert!(!said.contains("panicked"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn without_a_database_a_server_starts_and_says_that_it_is_not_serving() {
+    let nowhere = "postgres://u:hunter2@127.0.0.1:1/d";
+    let world = one_replica()
+        .set("database.url", nowhere)
+        .set("database.migrate_on_start", false)
+        .start();
+    let unready = run(&["healthcheck", "--server", world.url(0)], &[]);
+    assert!(!unready.status.success(), "{unready:?}");
+    let account = world.account();
+    account.assign("L1", "anna").refused().await.is("STORE_UNAVAILABLE");
+    account.owner("L1").refused().await.is("STORE_UNAVAILABLE");
+    assert!(!world.replicas[0].log().contains("hunter2"), "no secret in the log");
 }

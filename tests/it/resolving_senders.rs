@@ -27,7 +27,7 @@ fn told(answer: &ResolveSendersResponse) -> Vec<(&str, Option<&str>, SenderStep,
 
 async fn crew(world: &World) -> Account {
     let account = world.account();
-    account.members(["anna", "ina", "leo"]).await;
+    account.members(["anna", "ina", "leo", "mia"]).await;
     account
         .upsert([Member {
             email: String::new(),
@@ -113,7 +113,7 @@ async fn a_sender_as_of_an_earlier_moment_stays_what_it_was() {
         let start = account.set_settings(team()).ok().await.revision;
         let leads = ["L1", "L2", "L5"];
         let then = account.senders(leads).ok().await;
-        account.assign("L1", "leo").ok().await;
+        account.assign("L1", "mia").ok().await;
         account.forget(["L5"]).ok().await;
         account
             .upsert([Member {
@@ -143,7 +143,7 @@ async fn a_sender_as_of_an_earlier_moment_stays_what_it_was() {
         assert_eq!(
             told(&now),
             [
-                ("L1", Some("Leo"), Step::Owner, Skipped::Unspecified),
+                ("L1", Some("Mia"), Step::Owner, Skipped::Unspecified),
                 ("L2", Some("Ina"), Step::Owner, Skipped::Unspecified),
                 ("L5", None, Step::None, Skipped::LeadUnknown),
             ]

@@ -72,7 +72,7 @@ async fn a_bulk_arrives_whole_in_one_message() {
 async fn a_watch_resumes_on_any_replica_and_after_a_restart() {
     two_replicas()
         .check(async |world| {
-            let account = team(world).await;
+            let mut account = team(world).await;
             let mut heard = Vec::new();
             let mut watching = account.watch().earliest().open().await;
             let history = watching.started.history_id.clone();
@@ -80,12 +80,9 @@ async fn a_watch_resumes_on_any_replica_and_after_a_restart() {
                 heard.extend(watching.until(account.revision().await).await);
                 let position = watching.position;
                 drop(watching);
-                account
-                    .through(world, 0)
-                    .assign("L1", if round % 2 == 0 { "anna" } else { "ben" })
-                    .ok()
-                    .await;
+                account.assign("L1", ["anna", "ben"][round % 2]).ok().await;
                 world.restart(0);
+                account = account.through(world, 0);
                 let replica = account.through(world, round % 2);
                 watching = replica.watch().after(position).of_history(&history).open().await;
                 assert_eq!(
@@ -93,7 +90,6 @@ async fn a_watch_resumes_on_any_replica_and_after_a_restart() {
                     (position, &history)
                 );
             }
-            let account = account.through(world, 0);
             heard.extend(watching.until(account.revision().await).await);
             assert_eq!(heard, log(&account).await);
         })

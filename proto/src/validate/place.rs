@@ -76,10 +76,7 @@ mod tests {
         let leads = Place::Field(&Place::Message, "leads");
         let lead = Place::Item(&leads, 3);
         let attributes = Place::Field(&lead, "attributes");
-        assert_eq!(
-            Place::Value(&attributes, "region").to_string(),
-            r#"leads[3].attributes["region"]"#
-        );
+        assert_eq!(Place::Value(&attributes, "region").to_string(), r#"leads[3].attributes["region"]"#);
     }
 
     #[test]
@@ -93,9 +90,6 @@ mod tests {
         let key = "ä".repeat(64);
         assert_eq!(Place::Key(&Place::Message, &key).to_string(), format!("[\"{key}\"]"));
         let longer = format!("{key}b");
-        assert_eq!(
-            Place::Key(&Place::Message, &longer).to_string(),
-            format!("[\"{key}\"…]")
-        );
+        assert_eq!(Place::Key(&Place::Message, &longer).to_string(), format!("[\"{key}\"…]"));
     }
 }

@@ -3,8 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// What the network does.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -23,26 +23,33 @@ pub enum Mode {
 pub struct Proxy {
     mode: watch::Sender<Mode>,
     url: String,
-    accepting: JoinHandle<()>,
+    /// A thread of its own, so that it goes on while a test waits for a process.
+    runtime: Option<Runtime>,
 }
 
 impl Proxy {
     /// A network before the database of this URL.
-    pub async fn before(url: &str) -> Self {
+    pub fn before(url: &str) -> Self {
         let start = url.find("://").expect("a URL") + 3;
         let end = start + url[start..].find(['/', '?']).unwrap_or(url.len() - start);
         let (credentials, host) = match url[start..end].rsplit_once('@') {
             Some((credentials, host)) => (format!("{credentials}@"), host.to_owned()),
             None => (String::new(), url[start..end].to_owned()),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let here = listener.local_addr().unwrap();
         let (mode, _) = watch::channel(Mode::Pass);
-        let accepting = tokio::spawn(accept(listener, host, mode.clone()));
+        runtime.spawn(accept(listener, host, mode.clone()));
         Self {
             mode,
             url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]),
-            accepting,
+            runtime: Some(runtime),
         }
     }
 
@@ -64,12 +71,14 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.accepting.abort();
-        self.set(Mode::Down);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
-async fn accept(listener: TcpListener, host: String, mode: watch::Sender<Mode>) {
+async fn accept(listener: std::net::TcpListener, host: String, mode: watch::Sender<Mode>) {
+    let listener = TcpListener::from_std(listener).unwrap();
     loop {
         let (near, _) = listener.accept().await.unwrap();
         if *mode.borrow() == Mode::Down {

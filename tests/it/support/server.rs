@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take to accept calls on a busy machine.
 const START: Duration = Duration::from_secs(30);
 
+/// How long a command may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// The program under test, with nothing of this process's own configuration.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ownership"));
@@ -21,13 +24,26 @@ pub fn program() -> Command {
     command
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end, which has to come.
 pub fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    program()
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap()
+    let mut command = program();
+    command.args(arguments).envs(environment.iter().copied());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let process = child.id();
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    receiver.recv_timeout(LIMIT).map(Result::unwrap).unwrap_or_else(|_| {
+        signal("KILL", process);
+        panic!("{arguments:?} does not end");
+    })
+}
+
+fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &process.to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
 }
 
 /// A serving process. Killed when dropped; its log is shown when the test fails.
@@ -88,11 +104,7 @@ impl Server {
 
     /// Asks it to drain.
     pub fn terminate(&self) {
-        let status = Command::new("kill")
-            .args(["-TERM", &self.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        signal("TERM", self.id());
     }
 
     /// Whether it still runs.

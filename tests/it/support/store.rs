@@ -99,11 +99,17 @@ pub enum Sql {
 impl Sql {
     /// Runs one statement; returns how many rows it touched.
     pub async fn run(&self, statement: impl Into<String>) -> u64 {
+        self.try_run(statement).await.unwrap()
+    }
+
+    /// As `run`; of a statement that fails, what the database says.
+    pub async fn try_run(&self, statement: impl Into<String>) -> Result<u64, String> {
         let statement = AssertSqlSafe(statement.into());
-        match self {
-            Self::Sqlite(pool) => pool.execute(statement).await.unwrap().rows_affected(),
-            Self::Postgres(pool) => pool.execute(statement).await.unwrap().rows_affected(),
-        }
+        let touched = match self {
+            Self::Sqlite(pool) => pool.execute(statement).await.map(|done| done.rows_affected()),
+            Self::Postgres(pool) => pool.execute(statement).await.map(|done| done.rows_affected()),
+        };
+        touched.map_err(|error| error.to_string())
     }
 
     /// Takes what a write of the account has to wait for, until the guard is dropped.

@@ -36,15 +36,48 @@ fn of_account(rows: &AccountRows, head: &Head, complaints: &mut Vec<String>) {
         let state = fold(&rows.facts, head.revision, complaints);
         compare_leads(&state.leads, &rows.leads, complaints);
         compare_rest(&state, rows, complaints);
-    } else if head.history_floor == 0 {
-        let owner_changes: Vec<_> = rows
-            .facts
-            .iter()
-            .filter(|fact| is_owner_change(fact))
-            .cloned()
-            .collect();
-        let state = fold(&owner_changes, head.revision, complaints);
-        compare_owners(&state.leads, &rows.leads, complaints);
+    } else {
+        // What is trimmed are superseded owner changes and updates of leads. The rest still tells the whole state of
+        // owners, members and settings.
+        compare_owners(&latest(&rows.facts), &rows.leads, complaints);
+        let kept: Vec<_> = rows.facts.iter().filter(|fact| fact.lead.is_none()).cloned().collect();
+        compare_rest(&fold(&kept, head.revision, complaints), rows, complaints);
+        superseded(&rows.facts, head.history_floor, complaints);
+    }
+}
+
+/// Who owns what by the last owner change of each lead.
+fn latest(facts: &[Fact]) -> BTreeMap<String, LeadState> {
+    let mut leads = BTreeMap::new();
+    for fact in facts.iter().filter(|fact| is_owner_change(fact)) {
+        let Some(lead) = fact.lead.clone() else { continue };
+        let (owner, since, revision) = (fact.owner.clone(), fact.occurred_at, fact.revision);
+        leads.insert(
+            lead,
+            LeadState {
+                owner,
+                since,
+                revision,
+                projection: json!(null),
+            },
+        );
+        if fact.kind == "forgotten" {
+            leads.remove(fact.lead.as_ref().expect("a lead"));
+        }
+    }
+    leads
+}
+
+/// Up to the floor, history is what the state at the floor follows from: one change of each lead at most.
+fn superseded(facts: &[Fact], floor: i64, complaints: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    for fact in facts
+        .iter()
+        .filter(|fact| is_owner_change(fact) && fact.revision <= floor)
+    {
+        if !seen.insert(&fact.lead) {
+            complaints.push(format!("superseded history of {:?} below the floor {floor}", fact.lead));
+        }
     }
 }
 
@@ -66,14 +99,6 @@ fn numbering(facts: &[Fact], head: &Head, complaints: &mut Vec<String>) {
         if ordinals != (0..ordinals.len() as i64).collect::<Vec<_>>() {
             complaints.push(format!("ordinals of {revision} are not dense: {ordinals:?}"));
         }
-    }
-    let lowest = facts
-        .iter()
-        .filter(|fact| is_owner_change(fact))
-        .map(|fact| fact.revision)
-        .min();
-    if lowest.is_some_and(|lowest| lowest <= head.history_floor) {
-        complaints.push(format!("history below its floor {}: {lowest:?}", head.history_floor));
     }
 }
 

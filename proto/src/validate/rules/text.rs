@@ -59,11 +59,7 @@ pub(in crate::validate) struct Pattern {
 impl Pattern {
     /// The build refuses a `source` that is no regular expression; `description` puts it into words.
     pub(in crate::validate) const fn new(source: &'static str, description: &'static str) -> Self {
-        Self {
-            source,
-            description,
-            regex: OnceLock::new(),
-        }
+        Self { source, description, regex: OnceLock::new() }
     }
 
     fn matches(&self, value: &str) -> bool {
