@@ -30,7 +30,11 @@ pub struct PageRequest {
 
 impl PageRequest {
     /// Where the page before ended, if there was one.
-    pub fn position<T: DeserializeOwned>(&self, key: &TokenKey, account: &AccountId) -> Result<Option<T>, InvalidToken> {
+    pub fn position<T: DeserializeOwned>(
+        &self,
+        key: &TokenKey,
+        account: &AccountId,
+    ) -> Result<Option<T>, InvalidToken> {
         if self.token.is_empty() { Ok(None) } else { key.open(self.scope(account), &self.token).map(Some) }
     }
 

@@ -21,10 +21,7 @@ fn generate(test: &str, members: &str) -> Result<String> {
     fs::create_dir_all(&dir)?;
     let header = format!("syntax = \"proto3\";\npackage {PACKAGE};\nimport \"buf/validate/validate.proto\";\n");
     let imports = "import \"google/protobuf/any.proto\";\n";
-    fs::write(
-        dir.join("m.proto"),
-        format!("{header}{imports}message M {{\n{members}\n}}\n"),
-    )?;
+    fs::write(dir.join("m.proto"), format!("{header}{imports}message M {{\n{members}\n}}\n"))?;
     let mut compiler = Compiler::new([dir.as_path(), Path::new("vendor")])?;
     compiler.include_imports(true).open_file("m.proto")?;
     messages::implementations(&compiler.descriptor_pool())
@@ -48,11 +45,7 @@ fn an_unknown_rule_is_named_with_its_field() {
     refuses("prefix", &f("string.prefix = 'x'"), &unknown(".f", "string.prefix"));
     refuses("cel", &f("cel_expression = 'true'"), &unknown(".f", "cel_expression"));
     refuses("ignore", &f("ignore = IGNORE_ALWAYS"), &unknown(".f", "ignore"));
-    refuses(
-        "float",
-        "float f = 1 [(buf.validate.field).float.gt = 0];",
-        &unknown(".f", "float.gt"),
-    );
+    refuses("float", "float f = 1 [(buf.validate.field).float.gt = 0];", &unknown(".f", "float.gt"));
 }
 
 #[test]
@@ -86,11 +79,7 @@ fn a_rule_that_does_not_fit_the_field_is_refused() {
         ("inner", "repeated string f", "repeated.items.required = true", "items"),
         ("message_value", "M f", "string.min_len = 1", "value"),
     ] {
-        refuses(
-            test,
-            &format!("{field} = 1 [(buf.validate.field).{rule}];"),
-            &unfit(name),
-        );
+        refuses(test, &format!("{field} = 1 [(buf.validate.field).{rule}];"), &unfit(name));
     }
 }
 
@@ -104,11 +93,7 @@ fn a_pattern_means_the_same_to_everybody_or_is_refused() {
 
 #[test]
 fn a_message_of_another_package_is_refused() {
-    refuses(
-        "foreign",
-        "google.protobuf.Any f = 1;",
-        "M.f: nobody knows how to check a google.protobuf.Any",
-    );
+    refuses("foreign", "google.protobuf.Any f = 1;", "M.f: nobody knows how to check a google.protobuf.Any");
 }
 
 #[test]

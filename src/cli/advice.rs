@@ -64,10 +64,7 @@ mod tests {
 
     #[test]
     fn every_reason_of_the_contract_has_advice_of_its_own() {
-        let all: Vec<&str> = (0..200)
-            .filter_map(|number| ErrorReason::try_from(number).ok())
-            .map(for_reason)
-            .collect();
+        let all: Vec<&str> = (0..200).filter_map(|number| ErrorReason::try_from(number).ok()).map(for_reason).collect();
         let distinct: std::collections::BTreeSet<&str> = all.iter().copied().collect();
         assert!(all.len() > 20);
         assert_eq!(all.len(), distinct.len());

@@ -46,9 +46,7 @@ impl Verb for Args {
         let mut known = names::Names::default();
         if session.out.is_for_people() {
             let owner = answer.ownership.iter().filter_map(|it| it.owner_id.clone());
-            known
-                .look_up(session, owner.chain(answer.previous_owner_id.clone()).collect())
-                .await;
+            known.look_up(session, owner.chain(answer.previous_owner_id.clone()).collect()).await;
         }
         session.out.print(|| as_json(&answer), || as_text(&answer, &known))?;
         Ok(Done::Fully)
@@ -72,10 +70,7 @@ fn as_text(answer: &AssignResponse, known: &names::Names) -> String {
     let before = known.owner(answer.previous_owner_id.as_ref());
     let mut text = match Outcome::try_from(answer.outcome) {
         Ok(Outcome::Unchanged) => format!("{} is owned by {owner} already: unchanged", ownership.lead_id),
-        _ => format!(
-            "{}: {before} -> {owner}, revision {}",
-            ownership.lead_id, answer.revision
-        ),
+        _ => format!("{}: {before} -> {owner}, revision {}", ownership.lead_id, answer.revision),
     };
     for &warning in &answer.warnings {
         text.push_str(&format!("\nwarning: {}", names::warning(warning)));

@@ -54,10 +54,7 @@ pub struct Args {
 impl Verb for Args {
     async fn run(mut self, session: &Session) -> Result<Done, Error> {
         let lines = std::mem::take(&mut self.leads).read()?;
-        let items = lines
-            .into_iter()
-            .map(|line| self.item(line))
-            .collect::<Result<Vec<_>, _>>()?;
+        let items = lines.into_iter().map(|line| self.item(line)).collect::<Result<Vec<_>, _>>()?;
         let series = self.write.series();
         let mut report = Report::default();
         let bar = output::progress(items.len() as u64, "leads", items.len() > CHUNK);
@@ -68,11 +65,7 @@ impl Verb for Args {
         }
         bar.finish_and_clear();
         session.out.print(|| report.as_json(), || report.as_text())?;
-        Ok(if report.tally.failed == 0 {
-            Done::Fully
-        } else {
-            Done::Partly
-        })
+        Ok(if report.tally.failed == 0 { Done::Fully } else { Done::Partly })
     }
 }
 
@@ -93,11 +86,7 @@ impl Args {
                 return Err(Error::Usage(format!("no owner for {}: {what}", line.lead_id)));
             }
         };
-        Ok(BulkAssignItem {
-            lead_id: line.lead_id,
-            target: Some(target),
-            precondition: self.condition.precondition(),
-        })
+        Ok(BulkAssignItem { lead_id: line.lead_id, target: Some(target), precondition: self.condition.precondition() })
     }
 
     async fn send(
@@ -107,11 +96,7 @@ impl Args {
         number: usize,
         items: &[BulkAssignItem],
     ) -> Result<BulkAssignResponse, Error> {
-        let mode = if self.skip_failed {
-            FailureMode::SkipFailed
-        } else {
-            FailureMode::FailAll
-        };
+        let mode = if self.skip_failed { FailureMode::SkipFailed } else { FailureMode::FailAll };
         let bulk = BulkAssignRequest {
             account_id: session.account(),
             items: items.to_vec(),
@@ -133,10 +118,7 @@ fn stopped(cause: Error, done: usize, series: &Series) -> Error {
         values::grouped(i64::try_from(done).unwrap_or(i64::MAX)),
         series.key()
     );
-    Error::Stopped {
-        done,
-        cause: Box::new(cause),
-    }
+    Error::Stopped { done, cause: Box::new(cause) }
 }
 
 /// The answers of all transactions together.
@@ -188,29 +170,17 @@ impl Report {
     }
 
     fn as_text(&self) -> String {
-        let BulkAssignTally {
-            assigned,
-            reassigned,
-            unassigned,
-            unchanged,
-            failed,
-        } = self.tally;
+        let BulkAssignTally { assigned, reassigned, unassigned, unchanged, failed } = self.tally;
         let header = ["ASSIGNED", "REASSIGNED", "UNASSIGNED", "UNCHANGED", "FAILED"];
         let row = [assigned, reassigned, unassigned, unchanged, failed];
         let mut text = output::table(&header, &[0, 1, 2, 3, 4], [row.map(|count| count.to_string())]);
         if failed > 0 {
             text.push_str("\n\n");
-            text.push_str(&output::table(
-                &["LEAD", "REASON", "MESSAGE"],
-                &[],
-                self.failed().take(FAILED_SHOWN),
-            ));
+            text.push_str(&output::table(&["LEAD", "REASON", "MESSAGE"], &[], self.failed().take(FAILED_SHOWN)));
         }
         let over = self.results.iter().filter(|result| !result.warnings.is_empty()).count();
         if over > 0 {
-            text.push_str(&format!(
-                "\nwarning: {over} leads went to a member who is now over capacity"
-            ));
+            text.push_str(&format!("\nwarning: {over} leads went to a member who is now over capacity"));
         }
         let revisions: Vec<String> = self.revisions.iter().map(i64::to_string).collect();
         text.push_str(&format!("\nbatch {}, revision {}", self.batch_id, revisions.join(", ")));
@@ -234,10 +204,7 @@ mod tests {
     }
 
     fn line(owner: Option<&str>) -> Line {
-        Line {
-            lead_id: "L".into(),
-            owner_id: owner.map(Into::into),
-        }
+        Line { lead_id: "L".into(), owner_id: owner.map(Into::into) }
     }
 
     #[test]
@@ -250,9 +217,6 @@ mod tests {
     fn a_lead_without_any_target_is_refused_and_never_unassigned() {
         assert!(args(None, false).item(line(None)).is_err());
         assert!(args(None, true).item(line(Some("ben"))).is_err());
-        assert_eq!(
-            args(None, true).item(line(None)).unwrap().target,
-            Some(Target::Unassign(()))
-        );
+        assert_eq!(args(None, true).item(line(None)).unwrap().target, Some(Target::Unassign(())));
     }
 }

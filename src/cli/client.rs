@@ -109,12 +109,7 @@ impl Session {
         let account = args.account.clone().ok_or_else(missing)?;
         let channel = connect(&args.server.server).await?;
         let (timeout, out) = (args.server.timeout, Output::stdout(args.server.output));
-        Ok(Self {
-            channel,
-            account,
-            timeout,
-            out,
-        })
+        Ok(Self { channel, account, timeout, out })
     }
 
     /// The account all calls go to.
@@ -158,15 +153,9 @@ pub(super) async fn connect(server: &str) -> Result<Channel, Error> {
 
 fn endpoint(server: &str) -> Result<Endpoint, Error> {
     if server.starts_with("https://") {
-        return Err(Error::Usage(format!(
-            "{server}: the service speaks plain http; terminate TLS in front of it"
-        )));
+        return Err(Error::Usage(format!("{server}: the service speaks plain http; terminate TLS in front of it")));
     }
-    let address = if server.contains("://") {
-        server.to_owned()
-    } else {
-        format!("http://{server}")
-    };
+    let address = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
     let endpoint = Endpoint::from_shared(address);
     let endpoint =
         endpoint.map_err(|_| Error::Usage(format!("--server {server}: not an address like http://HOST:PORT")))?;

@@ -69,8 +69,7 @@ impl Verb for Args {
 impl Counts {
     fn add(&mut self, page: CountByOwnerResponse) {
         self.counts.extend(page.counts);
-        self.cards
-            .extend(page.cards.into_iter().map(|card| (card.member_id.clone(), card)));
+        self.cards.extend(page.cards.into_iter().map(|card| (card.member_id.clone(), card)));
         self.revision.get_or_insert(page.revision);
     }
 
@@ -84,26 +83,16 @@ impl Counts {
 
     fn as_text(&self) -> String {
         let known = names::Names::of(&self.cards.values().cloned().collect::<Vec<_>>());
-        let stages: BTreeSet<&str> = self
-            .counts
-            .iter()
-            .flat_map(|count| &count.stages)
-            .map(|stage| stage.stage.as_str())
-            .collect();
+        let stages: BTreeSet<&str> =
+            self.counts.iter().flat_map(|count| &count.stages).map(|stage| stage.stage.as_str()).collect();
         let most = self.counts.iter().map(|count| count.total).max().unwrap_or_default();
         let row = |count: &OwnerCount| row(known.owner(count.owner_id.as_ref()), count, &stages, most);
         let mut rows: Vec<Vec<String>> = self.counts.iter().map(row).collect();
         rows.push(sum(&self.counts, &stages));
-        let named = stages
-            .iter()
-            .map(|&stage| if stage.is_empty() { "(no stage)" } else { stage });
+        let named = stages.iter().map(|&stage| if stage.is_empty() { "(no stage)" } else { stage });
         let header: Vec<&str> = ["OWNER"].into_iter().chain(named).chain(["TOTAL", ""]).collect();
         let numbers: Vec<usize> = (1..header.len() - 1).collect();
-        format!(
-            "{}\nat revision {}",
-            output::table(&header, &numbers, rows),
-            self.revision.unwrap_or_default()
-        )
+        format!("{}\nat revision {}", output::table(&header, &numbers, rows), self.revision.unwrap_or_default())
     }
 }
 
@@ -116,32 +105,18 @@ fn row(owner: String, count: &OwnerCount, stages: &BTreeSet<&str>, most: i64) ->
 
 fn sum(counts: &[OwnerCount], stages: &BTreeSet<&str>) -> Vec<String> {
     let mut row = vec!["all".to_owned()];
-    row.extend(
-        stages
-            .iter()
-            .map(|stage| values::grouped(counts.iter().map(|count| in_stage(count, stage)).sum())),
-    );
-    row.extend([
-        values::grouped(counts.iter().map(|count| count.total).sum()),
-        String::new(),
-    ]);
+    row.extend(stages.iter().map(|stage| values::grouped(counts.iter().map(|count| in_stage(count, stage)).sum())));
+    row.extend([values::grouped(counts.iter().map(|count| count.total).sum()), String::new()]);
     row
 }
 
 fn in_stage(count: &OwnerCount, stage: &str) -> i64 {
-    count
-        .stages
-        .iter()
-        .filter(|it| it.stage == stage)
-        .map(|it| it.open + it.closed)
-        .sum()
+    count.stages.iter().filter(|it| it.stage == stage).map(|it| it.open + it.closed).sum()
 }
 
 /// A bar in proportion to the longest one; whatever is not zero shows.
 fn bar(count: i64, most: i64) -> String {
-    let length = (count.saturating_mul(BAR))
-        .div_euclid(most.max(1))
-        .max(i64::from(count > 0));
+    let length = (count.saturating_mul(BAR)).div_euclid(most.max(1)).max(i64::from(count > 0));
     "█".repeat(usize::try_from(length).unwrap_or_default())
 }
 

@@ -101,9 +101,7 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 fn as_json(findings: &[Finding]) -> Value {
-    let finding = |Finding { what, verdict, found, advice }: &Finding| {
-        json!({"check": what, "verdict": word(*verdict), "found": found, "advice": advice})
-    };
+    let finding = |Finding { what, verdict, found, advice }: &Finding| json!({"check": what, "verdict": word(*verdict), "found": found, "advice": advice});
     json!({"checks": findings.iter().map(finding).collect::<Vec<_>>()})
 }
 

@@ -77,10 +77,7 @@ impl Error {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        Self::Unreachable {
-            server: server.to_owned(),
-            cause: innermost.to_string(),
-        }
+        Self::Unreachable { server: server.to_owned(), cause: innermost.to_string() }
     }
 
     /// The exit code that belongs to it.
@@ -141,17 +138,12 @@ impl From<&Status> for Refusal {
         let details = status.get_error_details();
         let info = details.error_info();
         let fields = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
-        let items = details
-            .precondition_failure()
-            .into_iter()
-            .flat_map(|bad| &bad.violations);
+        let items = details.precondition_failure().into_iter().flat_map(|bad| &bad.violations);
         Self {
             code: status.code(),
             message: message(status),
             reason: info.map(|info| info.reason.clone()),
-            metadata: info
-                .map(|info| info.metadata.clone().into_iter().collect())
-                .unwrap_or_default(),
+            metadata: info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default(),
             details: fields
                 .map(|field| (field.field.clone(), field.description.clone()))
                 .chain(items.map(|item| (item.subject.clone(), item.description.clone())))
@@ -191,19 +183,13 @@ mod tests {
         let refusal = error.refusal().unwrap();
         assert_eq!(refusal.reason.as_deref(), Some("OWNER_INACTIVE"));
         assert_eq!(refusal.metadata["lead_id"], "L");
-        assert_eq!(
-            refusal.details,
-            [("items[3].lead_id".to_owned(), "too long".to_owned())]
-        );
+        assert_eq!(refusal.details, [("items[3].lead_id".to_owned(), "too long".to_owned())]);
         assert_eq!(error.advice().unwrap(), advice::for_reason(ErrorReason::OwnerInactive));
     }
 
     #[test]
     fn a_reason_that_this_build_does_not_know_still_gives_advice() {
-        assert_eq!(
-            refused("FROM_THE_FUTURE").advice().unwrap(),
-            advice::for_code(Code::FailedPrecondition)
-        );
+        assert_eq!(refused("FROM_THE_FUTURE").advice().unwrap(), advice::for_code(Code::FailedPrecondition));
     }
 
     #[test]

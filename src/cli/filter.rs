@@ -95,14 +95,8 @@ mod tests {
 
     #[test]
     fn open_and_closed_are_the_two_sides_of_one_condition() {
-        let open = FilterArgs {
-            open: true,
-            ..FilterArgs::default()
-        };
-        let closed = FilterArgs {
-            closed: true,
-            ..FilterArgs::default()
-        };
+        let open = FilterArgs { open: true, ..FilterArgs::default() };
+        let closed = FilterArgs { closed: true, ..FilterArgs::default() };
         assert_eq!(open.filter().unwrap().closed, Some(false));
         assert_eq!(closed.filter().unwrap().closed, Some(true));
     }

@@ -71,19 +71,14 @@ async fn owner_at(session: &Session, as_of: AsOf, lead_id: String) -> Result<Don
         })
     };
     let known = names::Names::of(answer.card.as_slice());
-    session
-        .out
-        .print(document, || sentence(&ownership, &known, answer.revision))?;
+    session.out.print(document, || sentence(&ownership, &known, answer.revision))?;
     Ok(Done::Fully)
 }
 
 fn sentence(ownership: &Ownership, known: &names::Names, revision: i64) -> String {
     let owner = known.owner(ownership.owner_id.as_ref());
     let since = values::short(ownership.owner_since.as_ref());
-    format!(
-        "{} at revision {revision}: {owner}, since {since} (revision {})",
-        ownership.lead_id, ownership.revision
-    )
+    format!("{} at revision {revision}: {owner}, since {since} (revision {})", ownership.lead_id, ownership.revision)
 }
 
 impl Args {
@@ -91,10 +86,8 @@ impl Args {
         let (changes, revision, more) = self.changes(session).await?;
         let mut known = names::Names::default();
         if session.out.is_for_people() {
-            let ids: BTreeSet<&String> = changes
-                .iter()
-                .flat_map(|it| it.owner_id.iter().chain(&it.previous_owner_id))
-                .collect();
+            let ids: BTreeSet<&String> =
+                changes.iter().flat_map(|it| it.owner_id.iter().chain(&it.previous_owner_id)).collect();
             known.look_up(session, ids.into_iter().cloned().collect()).await;
         }
         let document = || {
@@ -120,12 +113,7 @@ impl Args {
                 page_size: values::page_size(limit - changes.len()),
                 page_token,
             };
-            let send = || async {
-                session
-                    .ownership()
-                    .list_owner_changes(session.request(list.clone()))
-                    .await
-            };
+            let send = || async { session.ownership().list_owner_changes(session.request(list.clone())).await };
             let page: ListOwnerChangesResponse = retrying(send).await?;
             changes.extend(page.changes);
             page_token = page.next_page_token;
@@ -150,23 +138,9 @@ fn as_text(changes: &[OwnerChange], known: &names::Names, more: bool) -> String 
             change.reason.clone(),
         ]
     };
-    let header = [
-        "REVISION",
-        "TIME (UTC)",
-        "LEAD",
-        "CHANGE",
-        "FROM",
-        "TO",
-        "BY",
-        "SOURCE",
-        "REASON",
-    ];
+    let header = ["REVISION", "TIME (UTC)", "LEAD", "CHANGE", "FROM", "TO", "BY", "SOURCE", "REASON"];
     let table = output::table(&header, &[0], changes.iter().map(row));
-    let note = if more {
-        "; there are more: raise --limit or pass --all"
-    } else {
-        ""
-    };
+    let note = if more { "; there are more: raise --limit or pass --all" } else { "" };
     format!("{table}\n{} changes{note}", values::grouped(changes.len() as i64))
 }
 

@@ -77,10 +77,8 @@ struct Register {
 
 impl Register {
     async fn run(self, session: &Session) -> Result<Done, Error> {
-        let context = WriteContext {
-            source: Source::from(self.source).into(),
-            ..self.write.context().unwrap_or_default()
-        };
+        let context =
+            WriteContext { source: Source::from(self.source).into(), ..self.write.context().unwrap_or_default() };
         let lead = NewLead {
             lead_id: self.lead_id,
             owner_id: self.owner,
@@ -98,16 +96,8 @@ impl Register {
             failure_mode: 0,
             context: Some(context),
         };
-        let answer = session
-            .leads()
-            .register_leads(session.request(register))
-            .await?
-            .into_inner();
-        let RegisterLeadsResponse {
-            results,
-            revision,
-            replayed,
-        } = answer;
+        let answer = session.leads().register_leads(session.request(register)).await?.into_inner();
+        let RegisterLeadsResponse { results, revision, replayed } = answer;
         print_results(session, &results, revision, replayed)
     }
 }
@@ -121,11 +111,7 @@ struct Get {
 
 impl Get {
     async fn run(self, session: &Session) -> Result<Done, Error> {
-        let get = GetLeadRequest {
-            account_id: session.account(),
-            lead_id: self.lead_id,
-            consistency: None,
-        };
+        let get = GetLeadRequest { account_id: session.account(), lead_id: self.lead_id, consistency: None };
         let answer = session.leads().get_lead(session.request(get)).await?.into_inner();
         let lead = answer.lead.unwrap_or_default();
         let mut known = names::Names::default();
@@ -148,19 +134,12 @@ fn as_text(lead: &Lead, known: &names::Names) -> String {
         ["since".to_owned(), values::short(ownership.owner_since.as_ref())],
         ["revision".to_owned(), ownership.revision.to_string()],
         ["stage".to_owned(), format!("{} ({open})", lead.stage)],
-        [
-            "in stage since".to_owned(),
-            values::short(lead.stage_entered_at.as_ref()),
-        ],
+        ["in stage since".to_owned(), values::short(lead.stage_entered_at.as_ref())],
         ["created".to_owned(), values::short(lead.created_at.as_ref())],
         ["source".to_owned(), names::source(lead.source)],
     ];
     let attributes: BTreeMap<_, _> = lead.attributes.iter().collect();
-    rows.extend(
-        attributes
-            .into_iter()
-            .map(|(name, value)| [name.clone(), value.clone()]),
-    );
+    rows.extend(attributes.into_iter().map(|(name, value)| [name.clone(), value.clone()]));
     output::table(&["FIELD", "VALUE"], &[], rows)
 }
 
@@ -178,11 +157,7 @@ impl Forget {
         let (mut results, mut revision, mut replayed) = (Vec::new(), 0, false);
         for (number, chunk) in ids.chunks(CHUNK).enumerate() {
             let context = series.context(number);
-            let forget = ForgetLeadsRequest {
-                account_id: session.account(),
-                lead_ids: chunk.to_vec(),
-                context,
-            };
+            let forget = ForgetLeadsRequest { account_id: session.account(), lead_ids: chunk.to_vec(), context };
             let send = || async { session.leads().forget_leads(session.request(forget.clone())).await };
             let answer: ForgetLeadsResponse = retrying(send).await?;
             results.extend(answer.results);
@@ -200,11 +175,7 @@ fn print_results(session: &Session, results: &[LeadResult], revision: i64, repla
     };
     let line = |result: &LeadResult| match Outcome::try_from(result.outcome) {
         Ok(Outcome::Unchanged) => format!("{}: unchanged", result.lead_id),
-        _ => format!(
-            "{}: {}, revision {revision}",
-            result.lead_id,
-            names::outcome(result.outcome).to_lowercase()
-        ),
+        _ => format!("{}: {}, revision {revision}", result.lead_id, names::outcome(result.outcome).to_lowercase()),
     };
     let text = || results.iter().map(line).collect::<Vec<_>>().join("\n") + super::assign::replay_note(replayed);
     session.out.print(document, text)?;

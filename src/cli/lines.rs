@@ -28,14 +28,7 @@ pub(super) struct Line {
 impl LeadArgs {
     /// All leads that were named, each once, in order.
     pub(super) fn read(self) -> Result<Vec<Line>, Error> {
-        let mut lines: Vec<Line> = self
-            .leads
-            .into_iter()
-            .map(|lead_id| Line {
-                lead_id,
-                owner_id: None,
-            })
-            .collect();
+        let mut lines: Vec<Line> = self.leads.into_iter().map(|lead_id| Line { lead_id, owner_id: None }).collect();
         if let Some(path) = &self.from {
             lines.extend(parse(path, &contents(path)?)?);
         }
@@ -50,10 +43,7 @@ impl LeadArgs {
     pub(super) fn read_ids(self) -> Result<Vec<String>, Error> {
         let id = |line: Line| match line.owner_id {
             None => Ok(line.lead_id),
-            Some(owner) => Err(Error::Usage(format!(
-                "{},{owner}: only lead ids belong here",
-                line.lead_id
-            ))),
+            Some(owner) => Err(Error::Usage(format!("{},{owner}: only lead ids belong here", line.lead_id))),
         };
         self.read()?.into_iter().map(id).collect()
     }
@@ -66,10 +56,7 @@ fn contents(path: &str) -> Result<String, Error> {
     } else {
         std::fs::read_to_string(path)
     };
-    read.map_err(|cause| Error::File {
-        path: path.to_owned(),
-        cause,
-    })
+    read.map_err(|cause| Error::File { path: path.to_owned(), cause })
 }
 
 /// Blank lines, comments and a header are skipped. An empty owner is refused: it must never read as "unassign".
@@ -83,11 +70,7 @@ fn parse(path: &str, text: &str) -> Result<Vec<Line>, Error> {
         }
         let wrong = |why: &str| Error::Usage(format!("{path}, line {}: {why}", number + 1));
         let mut cells = line.split(',').map(str::trim);
-        let lead_id = cells
-            .next()
-            .filter(|id| !id.is_empty())
-            .ok_or_else(|| wrong("no lead id"))?
-            .to_owned();
+        let lead_id = cells.next().filter(|id| !id.is_empty()).ok_or_else(|| wrong("no lead id"))?.to_owned();
         let owner_id = match cells.next() {
             None => None,
             Some("") => return Err(wrong("no owner after the comma; to take owners away use --unassign")),
@@ -120,10 +103,7 @@ mod tests {
     fn a_list_may_have_a_bom_a_header_comments_crlf_and_blank_lines() {
         let lines = parse("f", "\u{feff}lead_id,owner_id\r\n# mine\r\n\r\nL-1\r\nL-2 , anna\r\n").unwrap();
         let expected = [("L-1", None), ("L-2", Some("anna"))];
-        let expected = expected.map(|(lead, owner)| Line {
-            lead_id: lead.into(),
-            owner_id: owner.map(Into::into),
-        });
+        let expected = expected.map(|(lead, owner)| Line { lead_id: lead.into(), owner_id: owner.map(Into::into) });
         assert_eq!(lines, expected);
     }
 
@@ -135,10 +115,7 @@ mod tests {
 
     #[test]
     fn a_lead_named_twice_is_refused_with_both_places() {
-        let args = LeadArgs {
-            leads: vec!["a".into(), "b".into(), "a".into()],
-            from: None,
-        };
+        let args = LeadArgs { leads: vec!["a".into(), "b".into(), "a".into()], from: None };
         assert!(args.read().unwrap_err().to_string().contains("number 1 and number 3"));
     }
 

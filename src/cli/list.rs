@@ -42,13 +42,7 @@ pub struct Args {
     #[arg(long, help_heading = "Order and size")]
     total: bool,
     /// Go on where an earlier list with the same arguments ended
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        default_value = "",
-        hide_default_value = true,
-        help_heading = "Order and size"
-    )]
+    #[arg(long, value_name = "TOKEN", default_value = "", hide_default_value = true, help_heading = "Order and size")]
     page_token: String,
 }
 
@@ -116,12 +110,7 @@ impl Verb for Args {
         let mut request = self.first_page(session);
         while listing.leads.len() < limit {
             request.page_size = values::page_size(limit - listing.leads.len());
-            let send = || async {
-                session
-                    .ownership()
-                    .list_by_owner(session.request(request.clone()))
-                    .await
-            };
+            let send = || async { session.ownership().list_by_owner(session.request(request.clone())).await };
             listing.add(retrying(send).await?);
             request.page_token.clone_from(&listing.next_page_token);
             if request.page_token.is_empty() {
@@ -162,8 +151,7 @@ impl Listing {
             self.total = page.total;
         }
         self.leads.extend(page.leads);
-        self.cards
-            .extend(page.cards.into_iter().map(|card| (card.member_id.clone(), card)));
+        self.cards.extend(page.cards.into_iter().map(|card| (card.member_id.clone(), card)));
         self.next_page_token = page.next_page_token;
     }
 
@@ -191,33 +179,14 @@ impl Listing {
                 values::short(lead.created_at.as_ref()),
             ]
         };
-        let header = [
-            "LEAD",
-            "OWNER",
-            "OWNED SINCE",
-            "STAGE",
-            "STATE",
-            "IN STAGE SINCE",
-            "CREATED",
-        ];
-        format!(
-            "{}\n{}",
-            output::table(&header, &[], self.leads.iter().map(row)),
-            self.footer()
-        )
+        let header = ["LEAD", "OWNER", "OWNED SINCE", "STAGE", "STATE", "IN STAGE SINCE", "CREATED"];
+        format!("{}\n{}", output::table(&header, &[], self.leads.iter().map(row)), self.footer())
     }
 
     fn footer(&self) -> String {
         let shown = values::grouped(self.leads.len() as i64);
-        let of = self
-            .total
-            .map(|total| format!(" of {}", values::grouped(total)))
-            .unwrap_or_default();
-        let more = if self.next_page_token.is_empty() {
-            ""
-        } else {
-            "; there are more: raise --limit or pass --all"
-        };
+        let of = self.total.map(|total| format!(" of {}", values::grouped(total))).unwrap_or_default();
+        let more = if self.next_page_token.is_empty() { "" } else { "; there are more: raise --limit or pass --all" };
         let leads = if self.leads.len() == 1 && of.is_empty() { "lead" } else { "leads" };
         format!("{shown}{of} {leads} at revision {}{more}", self.revision)
     }

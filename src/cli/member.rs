@@ -70,11 +70,7 @@ struct Add {
 
 impl Add {
     async fn run(self, session: &Session) -> Result<Done, Error> {
-        let standing = if self.active {
-            Standing::Active
-        } else {
-            Standing::Unspecified
-        };
+        let standing = if self.active { Standing::Active } else { Standing::Unspecified };
         let member = Member {
             display_name: self.name.unwrap_or_else(|| self.member_id.clone()),
             member_id: self.member_id,
@@ -87,16 +83,8 @@ impl Add {
             observed_at: None,
         };
         let context = self.write.context();
-        let upsert = UpsertMembersRequest {
-            account_id: session.account(),
-            members: vec![member],
-            context,
-        };
-        let answer = session
-            .members()
-            .upsert_members(session.request(upsert))
-            .await?
-            .into_inner();
+        let upsert = UpsertMembersRequest { account_id: session.account(), members: vec![member], context };
+        let answer = session.members().upsert_members(session.request(upsert)).await?.into_inner();
         let result = answer.results.first().cloned().unwrap_or_default();
         let outcome = names::outcome(result.outcome);
         let document = json!({
@@ -105,14 +93,7 @@ impl Add {
             "revision": answer.revision,
             "replayed": answer.replayed,
         });
-        let text = || {
-            format!(
-                "{}: {}, revision {}",
-                result.member_id,
-                outcome.to_lowercase(),
-                answer.revision
-            )
-        };
+        let text = || format!("{}: {}, revision {}", result.member_id, outcome.to_lowercase(), answer.revision);
         session.out.print(|| document, text)?;
         Ok(Done::Fully)
     }
@@ -175,9 +156,7 @@ fn as_text(members: &[Member]) -> String {
             member.capacity.as_ref().map(i32::to_string).unwrap_or_default(),
         ]
     };
-    let header = [
-        "MEMBER", "NAME", "INITIALS", "E-MAIL", "MANAGER", "STANDING", "CAPACITY",
-    ];
+    let header = ["MEMBER", "NAME", "INITIALS", "E-MAIL", "MANAGER", "STANDING", "CAPACITY"];
     let table = output::table(&header, &[6], members.iter().map(row));
     format!("{table}\n{} members", values::grouped(members.len() as i64))
 }
@@ -195,16 +174,8 @@ impl Deactivate {
     async fn run(self, session: &Session) -> Result<Done, Error> {
         let member_id = self.member_id.clone();
         let context = self.write.context();
-        let deactivate = DeactivateMemberRequest {
-            account_id: session.account(),
-            member_id,
-            context,
-        };
-        let answer = session
-            .members()
-            .deactivate_member(session.request(deactivate))
-            .await?
-            .into_inner();
+        let deactivate = DeactivateMemberRequest { account_id: session.account(), member_id, context };
+        let answer = session.members().deactivate_member(session.request(deactivate)).await?.into_inner();
         let outcome = names::outcome(answer.outcome);
         let document = json!({
             "member_id": self.member_id,

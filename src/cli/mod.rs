@@ -163,18 +163,9 @@ mod tests {
     #[test]
     fn every_command_and_argument_has_a_help_text() {
         fn check(command: &clap::Command) {
-            assert!(
-                command.get_about().is_some(),
-                "{} says nothing about itself",
-                command.get_name()
-            );
+            assert!(command.get_about().is_some(), "{} says nothing about itself", command.get_name());
             for argument in command.get_arguments() {
-                assert!(
-                    argument.get_help().is_some(),
-                    "{} {} has no help",
-                    command.get_name(),
-                    argument.get_id()
-                );
+                assert!(argument.get_help().is_some(), "{} {} has no help", command.get_name(), argument.get_id());
             }
             command.get_subcommands().for_each(check);
         }
@@ -186,10 +177,7 @@ mod tests {
         fn check(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let examples = help.lines().filter(|line| line.starts_with(' '));
-            assert_eq!(
-                examples.filter(|line| line.len() > 99).collect::<Vec<_>>(),
-                Vec::<&str>::new()
-            );
+            assert_eq!(examples.filter(|line| line.len() > 99).collect::<Vec<_>>(), Vec::<&str>::new());
             command.get_subcommands().for_each(check);
         }
         check(&Cli::command());
@@ -197,20 +185,9 @@ mod tests {
 
     #[test]
     fn account_and_server_can_follow_a_nested_verb() {
-        let line = [
-            "ownership",
-            "lead",
-            "get",
-            "L-1",
-            "--account",
-            "acme",
-            "--server",
-            "http://[::1]:1",
-        ];
+        let line = ["ownership", "lead", "get", "L-1", "--account", "acme", "--server", "http://[::1]:1"];
         let cli = Cli::try_parse_from(line).unwrap();
-        let Command::Lead(call) = cli.command else {
-            panic!("not a lead command")
-        };
+        let Command::Lead(call) = cli.command else { panic!("not a lead command") };
         assert_eq!(call.client.account.as_deref(), Some("acme"));
         assert_eq!(call.client.server.server, "http://[::1]:1");
     }

@@ -11,47 +11,27 @@ pub(super) const NOBODY: &str = "unassigned";
 
 /// The name of an outcome without its prefix.
 pub(super) fn outcome(value: i32) -> String {
-    word(
-        Outcome::try_from(value).map(|outcome| outcome.as_str_name()),
-        "OUTCOME_",
-        value,
-    )
+    word(Outcome::try_from(value).map(|outcome| outcome.as_str_name()), "OUTCOME_", value)
 }
 
 /// The name of a kind of change without its prefix.
 pub(super) fn kind(value: i32) -> String {
-    word(
-        ChangeKind::try_from(value).map(|kind| kind.as_str_name()),
-        "CHANGE_KIND_",
-        value,
-    )
+    word(ChangeKind::try_from(value).map(|kind| kind.as_str_name()), "CHANGE_KIND_", value)
 }
 
 /// The name of a source without its prefix.
 pub(super) fn source(value: i32) -> String {
-    word(
-        Source::try_from(value).map(|source| source.as_str_name()),
-        "SOURCE_",
-        value,
-    )
+    word(Source::try_from(value).map(|source| source.as_str_name()), "SOURCE_", value)
 }
 
 /// The name of a standing without its prefix.
 pub(super) fn standing(value: i32) -> String {
-    word(
-        Standing::try_from(value).map(|standing| standing.as_str_name()),
-        "STANDING_",
-        value,
-    )
+    word(Standing::try_from(value).map(|standing| standing.as_str_name()), "STANDING_", value)
 }
 
 /// The name of a warning without its prefix.
 pub(super) fn warning(value: i32) -> String {
-    word(
-        pb::Warning::try_from(value).map(|warning| warning.as_str_name()),
-        "WARNING_",
-        value,
-    )
+    word(pb::Warning::try_from(value).map(|warning| warning.as_str_name()), "WARNING_", value)
 }
 
 /// A number that this build has no name for is shown as it is: a newer server may send it.
@@ -72,9 +52,7 @@ impl Names {
     /// The names on some cards.
     pub(super) fn of(cards: &[MemberCard]) -> Self {
         let named = |card: &MemberCard| (card.member_id.clone(), Some(card.display_name.clone()));
-        Self {
-            by_id: cards.iter().map(named).collect(),
-        }
+        Self { by_id: cards.iter().map(named).collect() }
     }
 
     /// Asks the server for the names that are still missing. A name that cannot be had is not worth a failure.
@@ -83,11 +61,7 @@ impl Names {
             if self.by_id.contains_key(&id) {
                 continue;
             }
-            let get = pb::GetMemberRequest {
-                account_id: session.account(),
-                member_id: id.clone(),
-                consistency: None,
-            };
+            let get = pb::GetMemberRequest { account_id: session.account(), member_id: id.clone(), consistency: None };
             let answer = session.members().get_member(session.request(get)).await;
             let member = answer.ok().and_then(|answer| answer.into_inner().member);
             self.by_id.insert(id, member.map(|member| member.display_name));
@@ -108,16 +82,8 @@ impl Names {
 pub(super) fn sides(change: &pb::OwnerChange, known: &Names) -> (String, String) {
     let registered = change.kind() == ChangeKind::Registered;
     let forgotten = change.kind() == ChangeKind::Forgotten;
-    let before = if registered {
-        "(new)".to_owned()
-    } else {
-        known.owner(change.previous_owner_id.as_ref())
-    };
-    let after = if forgotten {
-        "(forgotten)".to_owned()
-    } else {
-        known.owner(change.owner_id.as_ref())
-    };
+    let before = if registered { "(new)".to_owned() } else { known.owner(change.previous_owner_id.as_ref()) };
+    let after = if forgotten { "(forgotten)".to_owned() } else { known.owner(change.owner_id.as_ref()) };
     (before, after)
 }
 
@@ -134,11 +100,7 @@ mod tests {
 
     #[test]
     fn an_owner_is_shown_by_name_and_id() {
-        let card = MemberCard {
-            member_id: "a".into(),
-            display_name: "Anna".into(),
-            ..MemberCard::default()
-        };
+        let card = MemberCard { member_id: "a".into(), display_name: "Anna".into(), ..MemberCard::default() };
         let names = Names::of(&[card]);
         assert_eq!(names.owner(Some(&"a".into())), "Anna (a)");
         assert_eq!(names.owner(Some(&"b".into())), "b");

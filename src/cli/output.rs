@@ -58,13 +58,9 @@ impl Output {
 pub(super) fn table<R: Into<Row>>(header: &[&str], numbers: &[usize], rows: impl IntoIterator<Item = R>) -> String {
     let mut table = Table::new();
     if io::stdout().is_terminal() {
-        table
-            .load_style(presets::UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     } else {
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     }
     table.set_header(header.iter().copied()).add_rows(rows);
     for &number in numbers {
@@ -79,22 +75,14 @@ pub(super) fn table<R: Into<Row>>(header: &[&str], numbers: &[usize], rows: impl
 fn without_margin(table: &str) -> String {
     let margin = table.lines().all(|line| line.is_empty() || line.starts_with(' '));
     let cut = |line: &str| {
-        if margin {
-            line.get(1..).unwrap_or_default().to_owned()
-        } else {
-            line.to_owned()
-        }
+        if margin { line.get(1..).unwrap_or_default().to_owned() } else { line.to_owned() }
     };
     table.lines().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 /// A bar with rate and remaining time on standard error; nothing where that is no terminal, or not `shown`.
 pub(super) fn progress(total: u64, unit: &str, shown: bool) -> ProgressBar {
-    let target = if shown {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
+    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}  {{rate}}  {{eta}} left");
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
@@ -122,10 +110,7 @@ pub(super) fn print_error(format: Format, error: &Error) {
 fn error_json(error: &Error) -> Value {
     let refusal = error.refusal();
     let details = refusal.map(|refusal| refusal.details.as_slice()).unwrap_or_default();
-    let details: Vec<Value> = details
-        .iter()
-        .map(|(field, why)| json!({"field": field, "description": why}))
-        .collect();
+    let details: Vec<Value> = details.iter().map(|(field, why)| json!({"field": field, "description": why})).collect();
     json!({"error": {
         "message": error.to_string(),
         "code": refusal.map(|refusal| code_name(refusal.code)),
@@ -158,17 +143,9 @@ fn refusal_text(refusal: &Refusal) -> String {
     if refusal.details.len() > DETAILS_SHOWN {
         text.push_str(&format!("  and {} more\n", refusal.details.len() - DETAILS_SHOWN));
     }
-    let facts: Vec<String> = refusal
-        .metadata
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let facts: Vec<String> = refusal.metadata.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let name = refusal.reason.as_deref().unwrap_or(code_name(refusal.code));
-    let facts = if facts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", facts.join(", "))
-    };
+    let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
     text + &format!("reason: {name}{facts}\n")
 }
 

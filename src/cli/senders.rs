@@ -41,12 +41,7 @@ impl Verb for Args {
                 as_of: self.as_of,
                 consistency: None,
             };
-            let send = || async {
-                session
-                    .ownership()
-                    .resolve_senders(session.request(resolve.clone()))
-                    .await
-            };
+            let send = || async { session.ownership().resolve_senders(session.request(resolve.clone())).await };
             let answer = retrying(send).await?;
             revision.get_or_insert(answer.revision);
             rows.extend(resolved(answer));
@@ -59,19 +54,9 @@ impl Verb for Args {
 
 /// Puts each sender beside the leads it is for.
 fn resolved(answer: ResolveSendersResponse) -> Vec<(SenderResolution, Option<Sender>)> {
-    let ResolveSendersResponse {
-        senders, resolutions, ..
-    } = answer;
-    let sender = |place: i32| {
-        usize::try_from(place)
-            .ok()
-            .and_then(|place| senders.get(place))
-            .cloned()
-    };
-    resolutions
-        .into_iter()
-        .map(|it| (it.clone(), it.sender.and_then(sender)))
-        .collect()
+    let ResolveSendersResponse { senders, resolutions, .. } = answer;
+    let sender = |place: i32| usize::try_from(place).ok().and_then(|place| senders.get(place)).cloned();
+    resolutions.into_iter().map(|it| (it.clone(), it.sender.and_then(sender))).collect()
 }
 
 fn as_json((resolution, sender): &(SenderResolution, Option<Sender>)) -> Value {
@@ -88,19 +73,9 @@ fn as_text(rows: &[(SenderResolution, Option<Sender>)]) -> String {
     let row = |(resolution, sender): &(SenderResolution, Option<Sender>)| {
         let sender = sender.clone().unwrap_or_default();
         let skipped = skipped(resolution.owner_skipped).unwrap_or_default();
-        [
-            resolution.lead_id.clone(),
-            sender.name,
-            sender.email,
-            step(resolution.step),
-            skipped,
-        ]
+        [resolution.lead_id.clone(), sender.name, sender.email, step(resolution.step), skipped]
     };
-    output::table(
-        &["LEAD", "SENDER", "E-MAIL", "RULE", "OWNER SKIPPED"],
-        &[],
-        rows.iter().map(row),
-    )
+    output::table(&["LEAD", "SENDER", "E-MAIL", "RULE", "OWNER SKIPPED"], &[], rows.iter().map(row))
 }
 
 fn step(value: i32) -> String {

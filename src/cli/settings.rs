@@ -34,15 +34,8 @@ impl Verb for Args {
 }
 
 async fn get(session: &Session) -> Result<Done, Error> {
-    let get = GetSettingsRequest {
-        account_id: session.account(),
-        consistency: None,
-    };
-    let answer = session
-        .accounts()
-        .get_settings(session.request(get))
-        .await?
-        .into_inner();
+    let get = GetSettingsRequest { account_id: session.account(), consistency: None };
+    let answer = session.accounts().get_settings(session.request(get)).await?.into_inner();
     let settings = answer.settings.unwrap_or_default();
     let (changed, revision) = (answer.settings_revision, answer.revision);
     let document = json!({
@@ -50,10 +43,7 @@ async fn get(session: &Session) -> Result<Done, Error> {
         "settings_revision": changed,
         "revision": revision,
     });
-    session.out.print(
-        || document,
-        || format!("{}\nsettings revision: {changed}", sender(&settings)),
-    )?;
+    session.out.print(|| document, || format!("{}\nsettings revision: {changed}", sender(&settings)))?;
     Ok(Done::Fully)
 }
 
@@ -67,12 +57,7 @@ fn sender(settings: &Settings) -> String {
 #[derive(clap::Args, Debug)]
 struct Set {
     /// Name to send as where a lead's owner cannot
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "sender_email",
-        required_unless_present = "no_sender"
-    )]
+    #[arg(long, value_name = "NAME", requires = "sender_email", required_unless_present = "no_sender")]
     sender_name: Option<String>,
     /// Address to send from where a lead's owner cannot
     #[arg(long, value_name = "ADDRESS", requires = "sender_name")]
@@ -90,20 +75,14 @@ struct Set {
 impl Set {
     async fn run(self, session: &Session) -> Result<Done, Error> {
         let sender = self.sender_name.zip(self.sender_email);
-        let settings = Settings {
-            default_sender: sender.map(|(name, email)| DefaultSender { name, email }),
-        };
+        let settings = Settings { default_sender: sender.map(|(name, email)| DefaultSender { name, email }) };
         let update = UpdateSettingsRequest {
             account_id: session.account(),
             settings: Some(settings),
             expected_revision: self.if_revision,
             context: self.write.context(),
         };
-        let answer = session
-            .accounts()
-            .update_settings(session.request(update))
-            .await?
-            .into_inner();
+        let answer = session.accounts().update_settings(session.request(update)).await?.into_inner();
         let outcome = names::outcome(answer.outcome);
         let document = json!({"outcome": outcome, "revision": answer.revision, "replayed": answer.replayed});
         let text = || format!("settings {}, revision {}", outcome.to_lowercase(), answer.revision);

@@ -38,16 +38,10 @@ impl Verb for Args {
             precondition: self.condition.precondition(),
             context: self.write.context(),
         };
-        let answer = session
-            .ownership()
-            .unassign(session.request(unassign))
-            .await?
-            .into_inner();
+        let answer = session.ownership().unassign(session.request(unassign)).await?.into_inner();
         let mut known = names::Names::default();
         if session.out.is_for_people() {
-            known
-                .look_up(session, answer.previous_owner_id.iter().cloned().collect())
-                .await;
+            known.look_up(session, answer.previous_owner_id.iter().cloned().collect()).await;
         }
         session.out.print(|| as_json(&answer), || as_text(&answer, &known))?;
         Ok(Done::Fully)
@@ -65,11 +59,7 @@ fn as_json(answer: &UnassignResponse) -> Value {
 }
 
 fn as_text(answer: &UnassignResponse, known: &names::Names) -> String {
-    let lead_id = answer
-        .ownership
-        .as_ref()
-        .map(|it| it.lead_id.as_str())
-        .unwrap_or_default();
+    let lead_id = answer.ownership.as_ref().map(|it| it.lead_id.as_str()).unwrap_or_default();
     let before = known.owner(answer.previous_owner_id.as_ref());
     let text = match Outcome::try_from(answer.outcome) {
         Ok(Outcome::Unchanged) => format!("{lead_id} is owned by nobody already: unchanged"),

@@ -51,10 +51,7 @@ fn with_colon_in_offset(mut text: String) -> String {
 
 /// A moment as the contract writes it.
 pub(super) fn timestamp(moment: OffsetDateTime) -> Timestamp {
-    Timestamp {
-        seconds: moment.unix_timestamp(),
-        nanos: i32::try_from(moment.nanosecond()).unwrap_or(0),
-    }
+    Timestamp { seconds: moment.unix_timestamp(), nanos: i32::try_from(moment.nanosecond()).unwrap_or(0) }
 }
 
 /// A span of time: `30s`, `7d`, `2h 30min`.
@@ -79,9 +76,7 @@ pub(super) fn parse_as_of(text: &str) -> Result<AsOf, String> {
 
 /// A `NAME=VALUE` pair.
 pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
@@ -92,9 +87,7 @@ pub(super) fn range(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<
 
 /// RFC 3339, in UTC. Absent or out of range: absent.
 pub(super) fn rfc3339(moment: Option<&Timestamp>) -> Option<String> {
-    moment
-        .and_then(calendar)
-        .and_then(|moment| moment.format(&Rfc3339).ok())
+    moment.and_then(calendar).and_then(|moment| moment.format(&Rfc3339).ok())
 }
 
 /// For tables: to the second, or the day alone if it is midnight; empty when absent.
@@ -110,9 +103,7 @@ pub(super) fn short(moment: Option<&Timestamp>) -> String {
 }
 
 fn calendar(moment: &Timestamp) -> Option<OffsetDateTime> {
-    let seconds = OffsetDateTime::from_unix_timestamp(moment.seconds)
-        .ok()?
-        .to_offset(UtcOffset::UTC);
+    let seconds = OffsetDateTime::from_unix_timestamp(moment.seconds).ok()?.to_offset(UtcOffset::UTC);
     Some(seconds + time::Duration::nanoseconds(moment.nanos.into()))
 }
 
@@ -144,12 +135,7 @@ mod tests {
 
     #[test]
     fn the_iso_forms_mean_the_same_moment() {
-        for text in [
-            "2017-03-01",
-            "2017-03-01 00:00",
-            "2017-03-01T00:00:00Z",
-            "2017-03-01 01:00:00.000+0100",
-        ] {
+        for text in ["2017-03-01", "2017-03-01 00:00", "2017-03-01T00:00:00Z", "2017-03-01 01:00:00.000+0100"] {
             assert_eq!(seconds(text), Some(1_488_326_400), "{text}");
         }
         assert_eq!(seconds("2017-03-01T01:00:00+01:00"), Some(1_488_326_400));
@@ -157,16 +143,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in [
-            "",
-            "soon",
-            "2017-02-30",
-            "2017-13-01",
-            "01.03.2017",
-            "2017-03-01T25:00",
-            "2017-3-1x",
-            "€€€€€€",
-        ] {
+        for text in ["", "soon", "2017-02-30", "2017-13-01", "01.03.2017", "2017-03-01T25:00", "2017-3-1x", "€€€€€€"]
+        {
             assert_eq!(seconds(text), None, "{text}");
         }
     }
@@ -186,26 +164,14 @@ mod tests {
 
     #[test]
     fn times_are_printed_in_utc() {
-        let moment = Timestamp {
-            seconds: 1_488_326_400,
-            nanos: 5_000,
-        };
+        let moment = Timestamp { seconds: 1_488_326_400, nanos: 5_000 };
         assert_eq!(rfc3339(Some(&moment)).unwrap(), "2017-03-01T00:00:00.000005Z");
         assert_eq!(short(Some(&moment)), "2017-03-01");
-        assert_eq!(
-            short(Some(&Timestamp {
-                seconds: i64::MAX,
-                nanos: 0
-            })),
-            ""
-        );
+        assert_eq!(short(Some(&Timestamp { seconds: i64::MAX, nanos: 0 })), "");
     }
 
     #[test]
     fn thousands_are_set_apart() {
-        assert_eq!(
-            [0, 999, 8800, -1_234_567].map(grouped),
-            ["0", "999", "8,800", "-1,234,567"]
-        );
+        assert_eq!([0, 999, 8800, -1_234_567].map(grouped), ["0", "999", "8,800", "-1,234,567"]);
     }
 }

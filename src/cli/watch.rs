@@ -70,11 +70,7 @@ impl Verb for Args {
     async fn run(self, session: &Session) -> Result<Done, Error> {
         let mut watch = Watch {
             session,
-            place: Place {
-                start: self.start.start(),
-                position: None,
-                history_id: String::new(),
-            },
+            place: Place { start: self.start.start(), position: None, history_id: String::new() },
             filter: self.filter(),
             left: self.limit.unwrap_or(u64::MAX),
             known: names::Names::default(),
@@ -167,10 +163,7 @@ impl Place {
             None => return Ok(Vec::new()),
         };
         if self.position != Some(previous) {
-            let gap = format!(
-                "expected to go on from {:?}, the stream goes on from {previous}",
-                self.position
-            );
+            let gap = format!("expected to go on from {:?}, the stream goes on from {previous}", self.position);
             return Err(Status::unavailable(gap));
         }
         self.position = Some(revision);
@@ -220,9 +213,7 @@ impl Watch<'_> {
                 let ids = change.owner_id.iter().chain(&change.previous_owner_id);
                 self.known.look_up(self.session, ids.cloned().collect()).await;
             }
-            self.session
-                .out
-                .print_line(|| to_json::change(change), || line(change, &self.known))?;
+            self.session.out.print_line(|| to_json::change(change), || line(change, &self.known))?;
             self.left -= 1;
             if self.left == 0 {
                 return Ok(ControlFlow::Break(()));
@@ -236,16 +227,9 @@ fn line(change: &OwnerChange, known: &names::Names) -> String {
     let time = values::short(change.occurred_at.as_ref());
     let (from, to) = names::sides(change, known);
     let kind = names::kind(change.kind);
-    let reason = if change.reason.is_empty() {
-        String::new()
-    } else {
-        format!("  \"{}\"", change.reason)
-    };
+    let reason = if change.reason.is_empty() { String::new() } else { format!("  \"{}\"", change.reason) };
     let by = history::actor(change);
-    format!(
-        "{time}  {:>6}  {:<16}  {kind:<10}  {from} -> {to}  by {by}{reason}",
-        change.revision, change.lead_id
-    )
+    format!("{time}  {:>6}  {:<16}  {kind:<10}  {from} -> {to}  by {by}{reason}", change.revision, change.lead_id)
 }
 
 #[cfg(test)]
@@ -258,19 +242,11 @@ mod tests {
     }
 
     fn started(revision: i64) -> WatchOwnerChangesResponse {
-        message(Message::Started(WatchStarted {
-            revision,
-            history_id: "h".into(),
-            ..WatchStarted::default()
-        }))
+        message(Message::Started(WatchStarted { revision, history_id: "h".into(), ..WatchStarted::default() }))
     }
 
     fn place() -> Place {
-        Place {
-            start: Start::Now(()),
-            position: None,
-            history_id: String::new(),
-        }
+        Place { start: Start::Now(()), position: None, history_id: String::new() }
     }
 
     #[test]
@@ -278,11 +254,7 @@ mod tests {
         let mut place = place();
         assert_eq!(place.next_start(), Start::Now(()));
         place.advance(started(4)).unwrap();
-        let progress = WatchProgress {
-            previous_revision: 4,
-            revision: 9,
-            head_revision: 9,
-        };
+        let progress = WatchProgress { previous_revision: 4, revision: 9, head_revision: 9 };
         place.advance(message(Message::Progress(progress))).unwrap();
         assert_eq!(place.next_start(), Start::AfterRevision(9));
         assert_eq!(place.history_id, "h");
@@ -292,11 +264,7 @@ mod tests {
     fn a_gap_in_the_stream_is_a_cut_that_moves_nothing() {
         let mut place = place();
         place.advance(started(4)).unwrap();
-        let changes = WatchChanges {
-            previous_revision: 5,
-            revision: 6,
-            ..WatchChanges::default()
-        };
+        let changes = WatchChanges { previous_revision: 5, revision: 6, ..WatchChanges::default() };
         let cut = place.advance(message(Message::Changes(changes))).unwrap_err();
         assert!(is_passing(&cut));
         assert_eq!(place.next_start(), Start::AfterRevision(4));

@@ -38,13 +38,7 @@ impl WriteArgs {
     pub(super) fn series(&self) -> Series {
         let key = self.request_id.unwrap_or_else(Uuid::new_v4);
         let batch_id = self.batch_id.clone().unwrap_or_else(|| key.to_string());
-        Series {
-            key,
-            context: WriteContext {
-                batch_id: Some(batch_id),
-                ..self.context().unwrap_or_default()
-            },
-        }
+        Series { key, context: WriteContext { batch_id: Some(batch_id), ..self.context().unwrap_or_default() } }
     }
 }
 
@@ -64,10 +58,7 @@ impl Series {
     /// The context of one of the calls.
     pub(super) fn context(&self, chunk: usize) -> Option<WriteContext> {
         let request_id = Uuid::new_v5(&self.key, chunk.to_string().as_bytes()).to_string();
-        Some(WriteContext {
-            request_id,
-            ..self.context.clone()
-        })
+        Some(WriteContext { request_id, ..self.context.clone() })
     }
 }
 
@@ -102,10 +93,7 @@ mod tests {
 
     #[test]
     fn a_series_repeated_under_one_request_id_derives_the_same_ids() {
-        let args = WriteArgs {
-            request_id: Some(Uuid::from_u128(7)),
-            ..WriteArgs::default()
-        };
+        let args = WriteArgs { request_id: Some(Uuid::from_u128(7)), ..WriteArgs::default() };
         let (one, other) = (args.series(), args.series());
         assert_eq!(one.context(0), other.context(0));
         assert_eq!(one.context(1), other.context(1));
@@ -115,14 +103,8 @@ mod tests {
 
     #[test]
     fn series_without_a_request_id_are_apart() {
-        let args = WriteArgs {
-            batch_id: Some("cleanup".into()),
-            ..WriteArgs::default()
-        };
-        assert_ne!(
-            args.series().context(0).unwrap().request_id,
-            args.series().context(0).unwrap().request_id
-        );
+        let args = WriteArgs { batch_id: Some("cleanup".into()), ..WriteArgs::default() };
+        assert_ne!(args.series().context(0).unwrap().request_id, args.series().context(0).unwrap().request_id);
         assert_eq!(args.series().context(0).unwrap().batch_id.as_deref(), Some("cleanup"));
     }
 }

@@ -54,7 +54,8 @@ impl Config {
         let mut problems = Vec::new();
         let (known, mut accepted) = (known_keys(), Vec::new());
         for (key, value) in leaves {
-            let outcome = if known.contains_key(&key) { assemble(&[(&key, &value)]) } else { Err(unknown(&key, &known)) };
+            let outcome =
+                if known.contains_key(&key) { assemble(&[(&key, &value)]) } else { Err(unknown(&key, &known)) };
             match outcome {
                 Ok(_) => accepted.push((key, value)),
                 Err(what) => problems.push(Problem { key, what }),
@@ -72,24 +73,44 @@ impl Config {
         let second = Duration::from_secs(1);
         let milli = Duration::from_millis(1);
         let checks = [
-            ("server.allow_insecure", server.allow_insecure || server.listen.ip().is_loopback(),
-                "must be true to listen on an address that others can reach: there is no authentication yet"),
-            ("server.default_deadline", (milli..=server.max_deadline).contains(&server.default_deadline),
-                "must be at least 1ms and no longer than server.max_deadline"),
-            ("server.max_request_bytes", (1024..=64 * 1024 * 1024).contains(&server.max_request_bytes),
-                "must be from 1024 to 67108864"),
+            (
+                "server.allow_insecure",
+                server.allow_insecure || server.listen.ip().is_loopback(),
+                "must be true to listen on an address that others can reach: there is no authentication yet",
+            ),
+            (
+                "server.default_deadline",
+                (milli..=server.max_deadline).contains(&server.default_deadline),
+                "must be at least 1ms and no longer than server.max_deadline",
+            ),
+            (
+                "server.max_request_bytes",
+                (1024..=64 * 1024 * 1024).contains(&server.max_request_bytes),
+                "must be from 1024 to 67108864",
+            ),
             ("database.url", is_database(database.url.expose()), "must be sqlite:PATH or postgres://..."),
             ("database.max_connections", (2..=1000).contains(&database.max_connections), "must be from 2 to 1000"),
             ("memory.budget_bytes", memory.budget_bytes >= 1024 * 1024, "must be at least 1048576"),
             ("door.queue_depth", (1..=100_000).contains(&door.queue_depth), "must be from 1 to 100000"),
             ("log.trim_interval", log.trim_interval >= 10 * milli, "must be at least 10ms"),
             ("watch.poll_interval", (milli..=60 * second).contains(&watch.poll_interval), "must be from 1ms to 60s"),
-            ("watch.progress_interval", (second..=60 * second).contains(&watch.progress_interval), "must be from 1s to 60s"),
+            (
+                "watch.progress_interval",
+                (second..=60 * second).contains(&watch.progress_interval),
+                "must be from 1s to 60s",
+            ),
             ("watch.send_timeout", watch.send_timeout >= milli, "must be at least 1ms"),
             ("watch.per_caller", watch.per_caller > 0, "must be at least 1"),
-            ("telemetry.log", telemetry.log.parse::<tracing_subscriber::EnvFilter>().is_ok(),
-                "must be a level or a list of directives"),
-            ("telemetry.otlp_endpoint", telemetry.otlp_endpoint.as_deref().is_none_or(is_http), "must be http://HOST:PORT"),
+            (
+                "telemetry.log",
+                telemetry.log.parse::<tracing_subscriber::EnvFilter>().is_ok(),
+                "must be a level or a list of directives",
+            ),
+            (
+                "telemetry.otlp_endpoint",
+                telemetry.otlp_endpoint.as_deref().is_none_or(is_http),
+                "must be http://HOST:PORT",
+            ),
         ];
         let bad = checks.into_iter().filter(|(_, holds, _)| !holds);
         bad.map(|(key, _, what)| Problem { key: key.to_owned(), what: what.to_owned() }).collect()
@@ -197,10 +218,10 @@ mod tests {
         assert_eq!(config.server.drain, Duration::from_millis(1500));
         assert!(config.database.migrates_on_start());
         assert_eq!(config.log.history_retention, Some(Duration::from_secs(7 * 86_400)));
-        assert_eq!(config.telemetry, super::super::Telemetry {
-            log_format: super::super::LogFormat::Json,
-            ..Default::default()
-        });
+        assert_eq!(
+            config.telemetry,
+            super::super::Telemetry { log_format: super::super::LogFormat::Json, ..Default::default() }
+        );
         assert_eq!(config.memory.budget_bytes, 2_097_152);
     }
 
@@ -216,14 +237,17 @@ mod tests {
         ])
         .unwrap_err();
         let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
-        assert_eq!(keys, [
-            "door.budget_bytes",
-            "server.listen",
-            "server.listens",
-            "server.max_request_bytes",
-            "watch.progress_interval",
-            "watch.per_caller",
-        ]);
+        assert_eq!(
+            keys,
+            [
+                "door.budget_bytes",
+                "server.listen",
+                "server.listens",
+                "server.max_request_bytes",
+                "watch.progress_interval",
+                "watch.per_caller",
+            ]
+        );
         assert_eq!(problems[0].what, "is no key; memory.budget_bytes is");
     }
 

@@ -35,7 +35,10 @@ pub(super) struct Door {
 
 impl Door {
     /// Opens the door of an account. It closes when this is dropped and everybody is served.
-    #[expect(clippy::disallowed_methods, reason = "the door owns the task that writes, so that no caller can cut a write in half")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the door owns the task that writes, so that no caller can cut a write in half"
+    )]
     pub(super) fn open(resident: Arc<Resident>, store: Store, budget: usize, depth: usize) -> Self {
         let (queue, waiting) = mpsc::channel(depth);
         tokio::spawn(Writer { resident, store, budget }.serve(waiting));

@@ -50,7 +50,8 @@ async fn trim_account(
     retention: Retention,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let revision_before = async |age| store::history::revision_before(store, account, before(now, age), head.revision).await;
+    let revision_before =
+        async |age| store::history::revision_before(store, account, before(now, age), head.revision).await;
     let history = match retention.history {
         Some(age) => revision_before(age).await?.max(head.history_floor),
         None => head.history_floor,

@@ -63,7 +63,8 @@ pub async fn count(ledger: &Ledger, context: &Context, request: CountRequest) ->
         let mut all = counts.extract_if((after, Bound::Unbounded), |_, _| true);
         let counts: Vec<_> = all.by_ref().take(page.size).collect();
         let next = all.next().and(counts.last()).map(|(owner, _)| Position { owner: owner.clone(), now });
-        let cards = if with_cards { cards(book, counts.iter().filter_map(|(owner, _)| owner.as_ref())) } else { Vec::new() };
+        let cards =
+            if with_cards { cards(book, counts.iter().filter_map(|(owner, _)| owner.as_ref())) } else { Vec::new() };
         let next_page_token = page.next(key, &context.account, next.as_ref());
         Read { revision: book.revision(), value: Counting { counts, next_page_token, cards } }
     }))

@@ -39,8 +39,7 @@ pub async fn get(
     as_of: Option<Moment>,
     freshness: Freshness,
 ) -> Result<Read<OwnerAnswer>, Error> {
-    let Read { revision, value } =
-        get_batch(ledger, context, std::slice::from_ref(lead), as_of, freshness).await?;
+    let Read { revision, value } = get_batch(ledger, context, std::slice::from_ref(lead), as_of, freshness).await?;
     let ownership = value.known.into_iter().next().ok_or_else(|| Error::LeadNotFound(lead.clone()))?;
     Ok(Read { revision, value: OwnerAnswer { ownership, card: value.cards.into_iter().next() } })
 }

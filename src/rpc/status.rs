@@ -26,8 +26,9 @@ use text::position;
 pub(super) const DOMAIN: &str = "ownership.leadflip";
 const PREFIX: &str = "ERROR_REASON_";
 
-/// Clients accept no more than 8 KiB of trailers, and base64 makes 4 bytes of 3: what is longer is never read.
-const MAX_VIOLATION_BYTES: usize = 5_000;
+/// Clients accept no more than 8 KiB of trailers, and base64 makes 4 bytes of 3: what is longer is never read. The positions of
+/// all bad items take up to 2,000 bytes more.
+const MAX_VIOLATION_BYTES: usize = 3_500;
 
 /// When to come back to an account that is busy.
 const BUSY_DELAY: Duration = Duration::from_millis(200);
@@ -144,7 +145,11 @@ impl From<Failure> for Status {
         let name = failure.reason_name();
         let Failure { reason, metadata, violations, retry, message } = failure;
         let metadata: Vec<_> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        let mut details = ErrorDetails::with_error_info(name, DOMAIN, metadata.into_iter().collect::<std::collections::HashMap<_, _>>());
+        let mut details = ErrorDetails::with_error_info(
+            name,
+            DOMAIN,
+            metadata.into_iter().collect::<std::collections::HashMap<_, _>>(),
+        );
         if !violations.is_empty() {
             details.set_bad_request(fitting(violations));
         }
@@ -163,7 +168,11 @@ fn fitting(violations: Vec<(String, String)>) -> Vec<FieldViolation> {
         bytes += field.len() + description.len() + 8;
         bytes <= MAX_VIOLATION_BYTES
     };
-    violations.into_iter().take_while(fits).map(|(field, description)| FieldViolation::new(field, description)).collect()
+    violations
+        .into_iter()
+        .take_while(fits)
+        .map(|(field, description)| FieldViolation::new(field, description))
+        .collect()
 }
 
 impl From<Invalid> for Failure {
@@ -180,7 +189,8 @@ impl From<Invalid> for Failure {
             Invalid::Duplicate { id, first, second, fields } => {
                 let [one, other] = fields;
                 let message = format!("{id} stands twice: {one} and {other}");
-                let violations = vec![(one.clone(), format!("is the same as {other}")), (other, format!("is the same as {one}"))];
+                let violations =
+                    vec![(one.clone(), format!("is the same as {other}")), (other, format!("is the same as {one}"))];
                 let failure = Self::new(Reason::DuplicateItem, message);
                 let failure = failure.with("id", id).with("first_index", first).with("second_index", second);
                 Self { violations, ..failure }
@@ -217,7 +227,8 @@ impl From<&ledger::Error> for Failure {
                 Self::new(Reason::PositionTooOld, message).with("requested", position(requested)).range(*floor, *head)
             }
             E::InFuture { requested, floor, head } => {
-                let message = format!("{} has not happened yet; the account is at revision {head}", position(requested));
+                let message =
+                    format!("{} has not happened yet; the account is at revision {head}", position(requested));
                 Self::new(Reason::PositionInFuture, message).with("requested", position(requested)).range(*floor, *head)
             }
             E::HistoryMismatch { history, floor, head } => {
@@ -265,7 +276,8 @@ fn of_store(cause: &store::Error, error: &ledger::Error) -> Failure {
 }
 
 fn outcome_unknown(request: Option<Uuid>) -> Failure {
-    let message = "the database was lost while it committed: repeat the call under the same request id to learn the outcome";
+    let message =
+        "the database was lost while it committed: repeat the call under the same request id to learn the outcome";
     Failure::new(Reason::OutcomeUnknown, message).with_some("request_id", request)
 }
 

@@ -74,7 +74,8 @@ pub async fn examine(url: &str, now: impl Fn() -> Timestamp) -> Result<Vec<Findi
 
 async fn pending(database: &DatabaseConnection) -> Result<Finding, Error> {
     let pending = ownership_migrations::pending(database).await?;
-    let found = if pending.is_empty() { "up to date".to_owned() } else { format!("{} changes are missing", pending.len()) };
+    let found =
+        if pending.is_empty() { "up to date".to_owned() } else { format!("{} changes are missing", pending.len()) };
     Ok(Finding::new("schema", found, pending.is_empty(), (Verdict::Bad, "run `ownership migrate`")))
 }
 
@@ -119,8 +120,18 @@ async fn examine_postgres(database: &DatabaseConnection, now: impl Fn() -> Times
     ];
     for (name, bad, verdict, advice) in [
         ("fsync", "off", Verdict::Bad, "a crash of the machine can destroy the database: set fsync = on"),
-        ("full_page_writes", "off", Verdict::Bad, "a crash of the machine can destroy pages: set full_page_writes = on"),
-        ("synchronous_commit", "off", Verdict::Doubtful, "the service turns it on for itself; other clients can lose writes"),
+        (
+            "full_page_writes",
+            "off",
+            Verdict::Bad,
+            "a crash of the machine can destroy pages: set full_page_writes = on",
+        ),
+        (
+            "synchronous_commit",
+            "off",
+            Verdict::Doubtful,
+            "the service turns it on for itself; other clients can lose writes",
+        ),
     ] {
         let value = setting(name).await?;
         findings.push(Finding::new(name, value.clone(), value != bad, (verdict, advice)));

@@ -80,7 +80,9 @@ pub(super) fn of_commit(error: DbErr) -> Error {
     match class_of(&error) {
         Class::Conflict => Error::Conflict(error),
         // A server that answers with an error of its own has rolled back.
-        Class::Unavailable | Class::Other if code_of(&error).is_some_and(|code| !code.starts_with("57P")) => error.into(),
+        Class::Unavailable | Class::Other if code_of(&error).is_some_and(|code| !code.starts_with("57P")) => {
+            error.into()
+        }
         Class::Unavailable | Class::Other => Error::CommitUnknown(error),
     }
 }
@@ -97,8 +99,12 @@ fn class_of(error: &DbErr) -> Class {
     }
     let Some(cause) = driver_error(error) else { return Class::Other };
     match cause {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Class::Unavailable,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Class::Unavailable,
         sqlx::Error::Database(error) => error.code().map_or(Class::Other, |code| class_of_code(&code)),
         _ => Class::Other,
     }

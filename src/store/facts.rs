@@ -158,7 +158,8 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
 }
 
 fn fact_of(row: &Model) -> Result<Fact, Error> {
-    let lead = || row.lead_id.as_deref().and_then(|id| LeadId::parse(id).ok()).ok_or_else(|| unreadable(row, "lead_id"));
+    let lead =
+        || row.lead_id.as_deref().and_then(|id| LeadId::parse(id).ok()).ok_or_else(|| unreadable(row, "lead_id"));
     let (previous, owner) = (member_id(row, &row.previous_owner_id)?, member_id(row, &row.owner_id)?);
     Ok(match row.kind.as_str() {
         "registered" => Fact::Registered { lead: lead()?, owner, projection: payload(row)? },

@@ -168,9 +168,7 @@ fn last_of_each(account: &AccountId, column: Column, revision: Revision, kinds: 
         .group_by_col(column)
         .to_owned();
     let key = Expr::tuple([Expr::col(column), Expr::col(Column::Revision)]);
-    Entity::in_account(account)
-        .filter(Column::Kind.is_in(kinds.iter().copied()))
-        .filter(key.in_subquery(last))
+    Entity::in_account(account).filter(Column::Kind.is_in(kinds.iter().copied())).filter(key.in_subquery(last))
 }
 
 /// The members as they were right after a revision.

@@ -88,10 +88,8 @@ fn row_of(account: &AccountId, lead: &Lead) -> ActiveModel {
 }
 
 fn lead_of(row: Model) -> Result<Lead, Error> {
-    let unreadable = |what: &str| Error::Unreadable {
-        table: "lead",
-        what: format!("{what} at {}/{}", row.account_id, row.lead_id),
-    };
+    let unreadable =
+        |what: &str| Error::Unreadable { table: "lead", what: format!("{what} at {}/{}", row.account_id, row.lead_id) };
     Ok(Lead {
         ownership: Ownership {
             lead: LeadId::parse(&row.lead_id).map_err(|_| unreadable("lead_id"))?,

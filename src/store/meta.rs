@@ -22,8 +22,10 @@ pub async fn read(at: &impl Readable) -> Result<Meta, Error> {
         rows.iter().find(|row| row.key == key).map(|row| row.value.clone()).ok_or_else(missing)
     };
     let token_key = value("token_key")?;
-    let token_key = from_hex(&token_key)
-        .ok_or_else(|| Error::Unreadable { table: "store_meta", what: "a token_key that is not 64 hex digits".into() })?;
+    let token_key = from_hex(&token_key).ok_or_else(|| Error::Unreadable {
+        table: "store_meta",
+        what: "a token_key that is not 64 hex digits".into(),
+    })?;
     Ok(Meta { history_id: value("history_id")?, token_key })
 }
 

@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::limits::Place;
 use super::Started;
+use super::limits::Place;
 use crate::context::Moment;
 use crate::domain::change::{ChangeFilter, OwnerChange, changes_of};
 use crate::domain::fact::Commit;

@@ -7,24 +7,13 @@ use crate::support::sources::{repository, rust_files, text};
 /// Lines a file may have, its tests not counted.
 const LINES: usize = 400;
 
-const CAPABILITIES: [&str; 7] = [
-    "ledger",
-    "ownership",
-    "leads",
-    "members",
-    "accounts",
-    "history",
-    "watch",
-];
+const CAPABILITIES: [&str; 7] = ["ledger", "ownership", "leads", "members", "accounts", "history", "watch"];
 
 /// The lines of a file that are code of the service: without its tests, comments and literals of documentation.
 fn code(path: &str) -> Vec<String> {
     let source = text(path);
     let body = source.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    body.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .map(str::to_owned)
-        .collect()
+    body.lines().filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect()
 }
 
 /// Whether a line names a crate or module as a path: `tonic::Status`, `use tonic;`, `crate::config::Config`.
@@ -61,19 +50,13 @@ fn breaches(files: impl IntoIterator<Item = String>, banned: &[&str]) -> Vec<Str
 fn files_of(module: &str) -> Vec<String> {
     let own = format!("src/{module}.rs");
     let below = format!("src/{module}/");
-    rust_files("src")
-        .into_iter()
-        .filter(|file| *file == own || file.starts_with(&below))
-        .collect()
+    rust_files("src").into_iter().filter(|file| *file == own || file.starts_with(&below)).collect()
 }
 
 /// The files of some modules outside of which something may not be named.
 fn files_outside(modules: &[&str]) -> Vec<String> {
     let inside: Vec<String> = modules.iter().flat_map(|module| files_of(module)).collect();
-    rust_files("src")
-        .into_iter()
-        .filter(|file| !inside.contains(file))
-        .collect()
+    rust_files("src").into_iter().filter(|file| !inside.contains(file)).collect()
 }
 
 fn in_crate(modules: &[&str]) -> Vec<String> {
@@ -101,18 +84,8 @@ fn the_domain_knows_neither_io_nor_transport_nor_storage() {
         "std::time::Instant",
     ];
     none(breaches(files.clone(), &crates));
-    let above = in_crate(&[
-        "store",
-        "ledger",
-        "rpc",
-        "config",
-        "cli",
-        "server",
-        "watch",
-        "history",
-        "metrics",
-        "telemetry",
-    ]);
+    let above =
+        in_crate(&["store", "ledger", "rpc", "config", "cli", "server", "watch", "history", "metrics", "telemetry"]);
     none(breaches(files, &above.iter().map(String::as_str).collect::<Vec<_>>()));
 }
 
@@ -150,10 +123,7 @@ fn capabilities_know_neither_transport_nor_sql_nor_configuration() {
 #[test]
 fn the_ledger_lies_below_all_other_capabilities() {
     let others = in_crate(&CAPABILITIES[1..]);
-    none(breaches(
-        files_of("ledger"),
-        &others.iter().map(String::as_str).collect::<Vec<_>>(),
-    ));
+    none(breaches(files_of("ledger"), &others.iter().map(String::as_str).collect::<Vec<_>>()));
 }
 
 #[test]
@@ -183,19 +153,10 @@ fn migrations_and_contract_never_import_the_service() {
 
 #[test]
 fn no_file_is_longer_than_a_reader_can_hold() {
-    let all = ["src", "proto/src", "proto/build", "migrations/src", "tests/it"]
-        .iter()
-        .flat_map(|below| rust_files(below));
+    let all =
+        ["src", "proto/src", "proto/build", "migrations/src", "tests/it"].iter().flat_map(|below| rust_files(below));
     let length = |file: String| {
-        (
-            text(&file)
-                .split("\n#[cfg(test)]\nmod tests {")
-                .next()
-                .unwrap_or_default()
-                .lines()
-                .count(),
-            file,
-        )
+        (text(&file).split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines().count(), file)
     };
     let long: BTreeMap<_, _> = all.map(length).filter(|(lines, _)| *lines > LINES).collect();
     assert!(long.is_empty(), "longer than {LINES} lines: {long:#?}");
@@ -205,23 +166,15 @@ fn no_file_is_longer_than_a_reader_can_hold() {
 fn every_path_that_the_map_names_is_there() {
     let map = text("ARCHITECTURE.md");
     let is_path = |word: &&str| {
-        let known = [".rs", ".md", ".proto", ".toml", "/"]
-            .iter()
-            .any(|end| word.ends_with(end));
+        let known = [".rs", ".md", ".proto", ".toml", "/"].iter().any(|end| word.ends_with(end));
         known && !word.contains(['<', '*', ' ', '{']) && !word.starts_with("http")
     };
     let words: Vec<&str> = map.split('`').skip(1).step_by(2).filter(is_path).collect();
     assert!(words.len() > 10, "the map names paths: {words:?}");
     // Within the part about a directory, the map names its files without it.
-    let files: Vec<String> = ["src", "proto", "migrations", "tests"]
-        .iter()
-        .flat_map(|below| rust_files(below))
-        .collect();
-    let inside = |word: &str| {
-        files
-            .iter()
-            .any(|file| format!("/{file}").contains(&format!("/{word}")))
-    };
+    let files: Vec<String> =
+        ["src", "proto", "migrations", "tests"].iter().flat_map(|below| rust_files(below)).collect();
+    let inside = |word: &str| files.iter().any(|file| format!("/{file}").contains(&format!("/{word}")));
     let there = |word: &str| repository().join(word).exists() || inside(word);
     let gone: Vec<_> = words.into_iter().filter(|word| !there(word)).collect();
     assert!(gone.is_empty(), "the map names what is not there: {gone:?}");
@@ -229,20 +182,10 @@ fn every_path_that_the_map_names_is_there() {
 
 #[test]
 fn a_breach_would_be_noticed() {
-    for line in [
-        "use tonic::Status;",
-        "    tonic::Code::Ok",
-        "pub use tonic;",
-        "fn a(x: &tonic::Status)",
-    ] {
+    for line in ["use tonic::Status;", "    tonic::Code::Ok", "pub use tonic;", "fn a(x: &tonic::Status)"] {
         assert!(names(line, "tonic"), "{line}");
     }
-    for line in [
-        "use crate::rpc::tonic_like;",
-        "let tonic = 1;",
-        "use tonic_types::X;",
-        "a.tonic()",
-    ] {
+    for line in ["use crate::rpc::tonic_like;", "let tonic = 1;", "use tonic_types::X;", "a.tonic()"] {
         assert!(!names(line, "tonic"), "{line}");
     }
     assert!(names("use crate::config::Config;", "crate::config"));

@@ -27,29 +27,15 @@ async fn ids_have_one_shape_everywhere() {
         for id in spaces.into_iter().chain(signs) {
             account.assign(id, "a").refused_for("lead_id").await;
             account.assign("a", id).refused_for("owner_id").await;
-            account
-                .bulk([to("a", "a"), to(id, "a")])
-                .refused_for("items[1].lead_id")
-                .await;
+            account.bulk([to("a", "a"), to(id, "a")]).refused_for("items[1].lead_id").await;
             account.bulk([to("a", id)]).refused_for("items[0].owner_id").await;
-            account
-                .register([owned("new", id)])
-                .refused_for("leads[0].owner_id")
-                .await;
+            account.register([owned("new", id)]).refused_for("leads[0].owner_id").await;
             account.owners(["a", "b", id]).refused_for("lead_ids[2]").await;
             account.list(of(id)).refused_for("owner_id").await;
             account.get_member(id).refused_for("member_id").await;
-            account
-                .unassign("a")
-                .acting_for(id)
-                .refused_for("context.member_id")
-                .await;
+            account.unassign("a").acting_for(id).refused_for("context.member_id").await;
             account.unassign("a").batch(id).refused_for("context.batch_id").await;
-            account
-                .assign("a", "a")
-                .if_owner(id)
-                .refused_for("precondition.owner_id")
-                .await;
+            account.assign("a", "a").if_owner(id).refused_for("precondition.owner_id").await;
             world.account_named(id).settings().refused_for("account_id").await;
         }
         assert_eq!(account.revision().await, before);
@@ -62,25 +48,10 @@ async fn every_bad_field_of_a_request_is_named() {
     check(async |world| {
         let items = [to("L 1", "anna"), to("L2", ""), pb::BulkAssignItem::default()];
         let call = world.account_named("no/account").bulk(items).once("no uuid");
-        let mut fields = call
-            .refused()
-            .await
-            .is("INVALID_FIELD")
-            .says("violation_count", 6)
-            .fields;
+        let mut fields = call.refused().await.is("INVALID_FIELD").says("violation_count", 6).fields;
         fields.sort();
         let [account, request, first] = ["account_id", "context.request_id", "items[0].lead_id"];
-        assert_eq!(
-            fields,
-            [
-                account,
-                request,
-                first,
-                "items[1].owner_id",
-                "items[2].lead_id",
-                "items[2].target"
-            ]
-        );
+        assert_eq!(fields, [account, request, first, "items[1].owner_id", "items[2].lead_id", "items[2].target"]);
     })
     .await;
 }
@@ -91,9 +62,7 @@ async fn what_a_write_says_about_itself_has_limits() {
         let account = world.account();
         account.leads(["L1"]).await;
         let unassign = |change: Change<WriteContext>| {
-            account
-                .unassign("L1")
-                .with(|request| request.context = Some(with(WriteContext::default(), change)))
+            account.unassign("L1").with(|request| request.context = Some(with(WriteContext::default(), change)))
         };
         unassign(|it| it.reason = x(512)).ok().await;
         unassign(|it| it.reason = "ü".repeat(256)).ok().await;
@@ -107,12 +76,8 @@ async fn what_a_write_says_about_itself_has_limits() {
             ("reason", |it| it.reason = "a\u{85}b".to_owned()),
             ("request_id", |it| it.request_id = x(36)),
             ("request_id", |it| it.request_id = "\0".to_owned()),
-            ("request_id", |it| {
-                it.request_id = "6f9619ff8b864d01b42d00cf4fc964ff".to_owned()
-            }),
-            ("request_id", |it| {
-                it.request_id = "6f9619ff-8b86-4d01-b42d-00cf4fc964f".to_owned()
-            }),
+            ("request_id", |it| it.request_id = "6f9619ff8b864d01b42d00cf4fc964ff".to_owned()),
+            ("request_id", |it| it.request_id = "6f9619ff-8b86-4d01-b42d-00cf4fc964f".to_owned()),
             ("batch_id", |it| it.batch_id = Some(x(65))),
             ("source", |it| it.source = 99),
             ("source", |it| it.source = -1),
@@ -131,10 +96,7 @@ async fn what_is_allowed_is_kept_as_it_is() {
         let account = world.account();
         account.members(["anna"]).await;
         let odd = "'; drop table fact; -- ${x} <b> %s \u{202e}";
-        account
-            .register([with(lead("L1"), |it| it.stage = odd.to_owned())])
-            .ok()
-            .await;
+        account.register([with(lead("L1"), |it| it.stage = odd.to_owned())]).ok().await;
         account.assign("L1", "anna").reason(odd).ok().await;
         assert_eq!(account.get_lead("L1").ok().await.lead.unwrap().stage, odd);
         assert_eq!(account.timeline("L1").ok().await.changes[1].reason, odd);
@@ -148,46 +110,26 @@ async fn preconditions_and_modes_have_limits() {
         let account = world.account();
         account.members(["anna"]).await;
         account.leads(["L1"]).await;
-        let unset = account
-            .assign("L1", "anna")
-            .with(|it| it.precondition = Some(Default::default()));
+        let unset = account.assign("L1", "anna").with(|it| it.precondition = Some(Default::default()));
         unset.refused_for("precondition.kind").await;
-        account
-            .assign("L1", "anna")
-            .if_revision(-1)
-            .refused_for("precondition.revision")
-            .await;
-        account
-            .assign("L1", "anna")
-            .if_revision(i64::MAX)
-            .refused()
-            .await
-            .is("REVISION_MISMATCH");
-        account
-            .bulk([to("L1", "anna")])
-            .with(|it| it.failure_mode = 7)
-            .refused_for("failure_mode")
-            .await;
+        account.assign("L1", "anna").if_revision(-1).refused_for("precondition.revision").await;
+        account.assign("L1", "anna").if_revision(i64::MAX).refused().await.is("REVISION_MISMATCH");
+        account.bulk([to("L1", "anna")]).with(|it| it.failure_mode = 7).refused_for("failure_mode").await;
         assert_eq!(account.revision().await, 2);
     })
     .await;
 }
 
 fn attributes(lead: &mut NewLead, count: usize, key: &str, value: &str) {
-    lead.attributes = (0..count)
-        .map(|number| (format!("{key}{number}"), value.to_owned()))
-        .collect();
+    lead.attributes = (0..count).map(|number| (format!("{key}{number}"), value.to_owned())).collect();
 }
 
 #[tokio::test]
 async fn what_is_known_of_a_lead_has_limits() {
     check(async |world| {
         let account = world.account();
-        let good: [Change<NewLead>; 3] = [
-            |it| it.stage = x(64),
-            |it| attributes(it, 16, &x(62), &x(256)),
-            |it| it.created_at = Some(at(-1)),
-        ];
+        let good: [Change<NewLead>; 3] =
+            [|it| it.stage = x(64), |it| attributes(it, 16, &x(62), &x(256)), |it| it.created_at = Some(at(-1))];
         for (number, change) in good.into_iter().enumerate() {
             account.register([with(lead(&format!("L{number}")), change)]).ok().await;
         }
@@ -205,10 +147,7 @@ async fn what_is_known_of_a_lead_has_limits() {
             ("observed_at", |it| it.observed_at = moment(i64::MIN, 0)),
         ];
         for (field, change) in bad {
-            account
-                .register([with(lead("B"), change)])
-                .refused_for(&format!("leads[0].{field}"))
-                .await;
+            account.register([with(lead("B"), change)]).refused_for(&format!("leads[0].{field}")).await;
         }
         account.register([]).refused_for("leads").await;
         let unobserved = with(LeadUpdate::default(), |it| it.lead_id = "L1".to_owned());
@@ -245,17 +184,10 @@ async fn what_is_known_of_a_member_has_limits() {
             ("standing", |it| it.standing = 9),
         ];
         for (field, change) in bad {
-            account
-                .upsert([with(member("b"), change)])
-                .refused_for(&format!("members[0].{field}"))
-                .await;
+            account.upsert([with(member("b"), change)]).refused_for(&format!("members[0].{field}")).await;
         }
         let long = |length: usize| format!("{}@{}.com", x(64), vec![x(60); 4].join("."))[..length].to_owned();
-        account
-            .upsert([with(member("b"), |it| it.email = long(255))])
-            .refused()
-            .await
-            .is("INVALID_FIELD");
+        account.upsert([with(member("b"), |it| it.email = long(255))]).refused().await.is("INVALID_FIELD");
         account.picker(&x(257)).refused_for("name_prefix").await;
         assert_eq!(account.revision().await, 4);
     })
@@ -267,24 +199,13 @@ async fn a_default_sender_has_a_name_and_an_address() {
     check(async |world| {
         let account = world.account();
         let sender = |name: &str, email: &str| {
-            let sender = DefaultSender {
-                name: name.to_owned(),
-                email: email.to_owned(),
-            };
-            account.set_settings(Settings {
-                default_sender: Some(sender),
-            })
+            let sender = DefaultSender { name: name.to_owned(), email: email.to_owned() };
+            account.set_settings(Settings { default_sender: Some(sender) })
         };
-        sender("", "a@example.com")
-            .refused_for("settings.default_sender.name")
-            .await;
-        sender("A\n", "a@example.com")
-            .refused_for("settings.default_sender.name")
-            .await;
+        sender("", "a@example.com").refused_for("settings.default_sender.name").await;
+        sender("A\n", "a@example.com").refused_for("settings.default_sender.name").await;
         sender("A", "").refused_for("settings.default_sender.email").await;
-        sender("A", "Team <a@example.com>")
-            .refused_for("settings.default_sender.email")
-            .await;
+        sender("A", "Team <a@example.com>").refused_for("settings.default_sender.email").await;
         sender(&x(256), "a@example.com").ok().await;
     })
     .await;

@@ -22,32 +22,17 @@ async fn the_same_lead_twice_is_refused_and_both_places_are_named() {
             })
         };
         let refusals = [
-            account
-                .bulk([to("L1", "anna"), to("L2", "anna"), nobodys("L1")])
-                .refused()
-                .await,
+            account.bulk([to("L1", "anna"), to("L2", "anna"), nobodys("L1")]).refused().await,
             account.register([lead("L1"), lead("X"), lead("L1")]).refused().await,
-            account
-                .update([update("L1"), update("L2"), update("L1")])
-                .refused()
-                .await,
+            account.update([update("L1"), update("L2"), update("L1")]).refused().await,
             account.forget(["L1", "L2", "L1"]).refused().await,
             account.owners(["L1", "L2", "L1"]).refused().await,
             account.senders(["L1", "L2", "L1"]).refused().await,
-            account
-                .upsert([member("L1"), member("L2"), member("L1")])
-                .refused()
-                .await,
+            account.upsert([member("L1"), member("L2"), member("L1")]).refused().await,
         ];
         for refusal in refusals {
-            let refusal = refusal
-                .is("DUPLICATE_ITEM")
-                .says("id", "L1")
-                .says("first_index", 0)
-                .says("second_index", 2);
-            let [first, second] = refusal.fields.as_slice() else {
-                panic!("{refusal:?}")
-            };
+            let refusal = refusal.is("DUPLICATE_ITEM").says("id", "L1").says("first_index", 0).says("second_index", 2);
+            let [first, second] = refusal.fields.as_slice() else { panic!("{refusal:?}") };
             assert!(first.contains("[0]") && second.contains("[2]"), "{refusal:?}");
         }
         assert_eq!(account.revision().await, 2);
@@ -62,11 +47,7 @@ async fn every_method_refuses_an_empty_request_and_bytes_that_are_none() {
             let empty = refusal(post(world.url(0), &method.path, &[], frame(&[])).await).is("INVALID_FIELD");
             assert!(empty.fields.contains(&"account_id".to_owned()), "{method:?}: {empty:?}");
             // A length that runs past the end, groups that never end, text that is not UTF-8.
-            for bytes in [
-                &[0x0a, 0xff, 0x01, b'x'][..],
-                &[0x0b, 0x0b, 0x0b],
-                &[0x0a, 2, 0xc3, 0x28],
-            ] {
+            for bytes in [&[0x0a, 0xff, 0x01, b'x'][..], &[0x0b, 0x0b, 0x0b], &[0x0a, 2, 0xc3, 0x28]] {
                 refusal(post(world.url(0), &method.path, &[], frame(bytes)).await).is("MALFORMED_REQUEST");
             }
         }
@@ -108,10 +89,7 @@ async fn a_request_that_is_too_large_is_refused() {
 async fn what_does_not_exist_is_called_so() {
     check(async |world| {
         let package = "/leadflip.ownership.v1";
-        let paths = [
-            format!("{package}.OwnershipService/Steal"),
-            format!("{package}.Nothing/Assign"),
-        ];
+        let paths = [format!("{package}.OwnershipService/Steal"), format!("{package}.Nothing/Assign")];
         for path in paths.iter().map(String::as_str).chain(["/x/y", "/"]) {
             refusal(post(world.url(0), path, &[], frame(&[])).await).is("METHOD_UNKNOWN");
         }
@@ -133,11 +111,7 @@ async fn the_deadline_of_the_caller_holds() {
             let path = "/leadflip.ownership.v1.OwnershipService/Assign";
             let status = post(world.url(0), path, &[("grpc-timeout", timeout)], body.clone()).await;
             refusal(status).is("DEADLINE_EXCEEDED");
-            assert!(
-                start.elapsed() < Duration::from_secs(3),
-                "{timeout} took {:?}",
-                start.elapsed()
-            );
+            assert!(start.elapsed() < Duration::from_secs(3), "{timeout} took {:?}", start.elapsed());
         }
         drop(held);
         eventually("writes go on", async || account.register([lead("after")]).await.ok()).await;

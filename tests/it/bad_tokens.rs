@@ -6,10 +6,7 @@ use crate::support::*;
 async fn filled(world: &World) -> Account {
     let account = world.account();
     account.members(["anna", "ben", "cem"]).await;
-    account
-        .register([owned("L1", "anna"), owned("L2", "ben"), owned("L3", "cem"), lead("L4")])
-        .ok()
-        .await;
+    account.register([owned("L1", "anna"), owned("L2", "ben"), owned("L3", "cem"), lead("L4")]).ok().await;
     account
 }
 
@@ -73,9 +70,7 @@ impl Asked {
 #[tokio::test]
 async fn a_token_that_was_not_made_here_is_refused() {
     check(async |world| {
-        let asked = Asked {
-            account: filled(world).await,
-        };
+        let asked = Asked { account: filled(world).await };
         let tokens = asked.tokens().await;
         for (question, token) in tokens.iter().enumerate() {
             assert!(!token.is_empty() && token.len() <= 1_024);
@@ -107,14 +102,7 @@ async fn a_token_that_was_not_made_here_is_refused() {
 #[tokio::test]
 async fn a_token_of_another_account_or_method_is_refused() {
     check(async |world| {
-        let (asked, other) = (
-            Asked {
-                account: filled(world).await,
-            },
-            Asked {
-                account: filled(world).await,
-            },
-        );
+        let (asked, other) = (Asked { account: filled(world).await }, Asked { account: filled(world).await });
         for (question, token) in other.tokens().await.iter().enumerate() {
             asked.refuses(question, token).await;
         }
@@ -130,9 +118,7 @@ async fn a_token_of_another_account_or_method_is_refused() {
 #[tokio::test]
 async fn a_token_with_changed_arguments_is_refused() {
     check(async |world| {
-        let asked = Asked {
-            account: filled(world).await,
-        };
+        let asked = Asked { account: filled(world).await };
         let [list, log, picker, counts] = asked.tokens().await;
         let (list, log, picker) = (asked.list(&list), asked.log(&log), asked.picker(&picker));
         let closed = with(LeadFilter::default(), |it| it.closed = Some(true));
@@ -141,22 +127,11 @@ async fn a_token_with_changed_arguments_is_refused() {
             list.clone().with(|it| it.set_order(LeadOrder::LeadId)).refused().await,
             list.with(|it| it.filter = Some(closed)).refused().await,
             log.clone().with(|it| it.newest_first = true).refused().await,
-            log.clone()
-                .with(|it| it.lead_id = Some("L1".to_owned()))
-                .refused()
-                .await,
+            log.clone().with(|it| it.lead_id = Some("L1".to_owned())).refused().await,
             log.with(|it| it.after_revision = 1).refused().await,
-            picker
-                .clone()
-                .with(|it| it.name_prefix = "a".to_owned())
-                .refused()
-                .await,
+            picker.clone().with(|it| it.name_prefix = "a".to_owned()).refused().await,
             picker.with(|it| it.include_all_standings = true).refused().await,
-            asked
-                .counts(&counts)
-                .with(|it| it.owner_ids = vec!["anna".to_owned()])
-                .refused()
-                .await,
+            asked.counts(&counts).with(|it| it.owner_ids = vec!["anna".to_owned()]).refused().await,
         ];
         for refusal in refusals {
             refusal.is("PAGE_TOKEN_INVALID");
@@ -169,34 +144,17 @@ async fn a_token_with_changed_arguments_is_refused() {
 async fn a_token_goes_with_another_page_size_another_replica_and_after_a_restart() {
     two_replicas()
         .check(async |world| {
-            let asked = Asked {
-                account: filled(world).await,
-            };
+            let asked = Asked { account: filled(world).await };
             let [list, log, picker, counts] = asked.tokens().await;
-            let there = Asked {
-                account: asked.account.through(world, 1),
-            };
-            let page = there
-                .list(&list)
-                .at_least(2)
-                .with(|request| request.page_size = 9)
-                .ok()
-                .await;
+            let there = Asked { account: asked.account.through(world, 1) };
+            let page = there.list(&list).at_least(2).with(|request| request.page_size = 9).ok().await;
             assert_eq!(page.leads.len(), 3);
             world.restart(0);
-            let asked = Asked {
-                account: asked.account.through(world, 0),
-            };
-            assert_eq!(
-                asked.list(&list).with(|request| request.page_size = 9).ok().await.leads,
-                page.leads
-            );
+            let asked = Asked { account: asked.account.through(world, 0) };
+            assert_eq!(asked.list(&list).with(|request| request.page_size = 9).ok().await.leads, page.leads);
             assert_eq!(asked.log(&log).ok().await.changes[0].ordinal, 1);
             assert_eq!(asked.picker(&picker).ok().await.members[0].member_id, "ben");
-            assert_eq!(
-                asked.counts(&counts).ok().await.counts[0].owner_id.as_deref(),
-                Some("anna")
-            );
+            assert_eq!(asked.counts(&counts).ok().await.counts[0].owner_id.as_deref(), Some("anna"));
         })
         .await;
 }

@@ -13,17 +13,10 @@ async fn a_python_client_assigns_lists_and_resumes_a_watch() {
         let account = world.account().id;
         let output = tokio::task::spawn_blocking(move || {
             let arguments = ["--server", &server, "--account", &account];
-            Command::new(script)
-                .args(arguments)
-                .stdin(Stdio::null())
-                .output()
-                .unwrap()
+            Command::new(script).args(arguments).stdin(Stdio::null()).output().unwrap()
         });
         let output = output.await.unwrap();
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     })
     .await;

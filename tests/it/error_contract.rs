@@ -48,15 +48,11 @@ fn every_reason_is_produced_by_the_test_that_is_named_for_it() {
         let known = ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}")).expect("a reason of the enum");
         let (file, test) = shown_by(known).split_once("::").expect("a file and a test");
         let source = text(format!("tests/it/{file}.rs"));
-        let start = source
-            .find(&format!("async fn {test}()"))
-            .unwrap_or_else(|| panic!("{file}.rs has no test {test}"));
+        let start =
+            source.find(&format!("async fn {test}()")).unwrap_or_else(|| panic!("{file}.rs has no test {test}"));
         let body = &source[start..];
         let body = &body[..body.find("\n}\n").expect("the end of the test")];
-        assert!(
-            body.contains(&format!("\"{reason}\"")),
-            "{file}.rs: {test} does not produce {reason}"
-        );
+        assert!(body.contains(&format!("\"{reason}\"")), "{file}.rs: {test} does not produce {reason}");
     }
 }
 
@@ -77,10 +73,7 @@ async fn a_defect_is_told_by_an_incident_that_the_log_explains() {
         healthy.leads(["L1"]).await;
         let sql = world.sql().await;
         let with = |attributes: &str| {
-            format!(
-                "update lead set attributes = '{attributes}' where account_id = '{}'",
-                account.id
-            )
+            format!("update lead set attributes = '{attributes}' where account_id = '{}'", account.id)
         };
         assert_eq!(sql.run(with("not json")).await, 1);
         world.restart(0);
@@ -88,15 +81,8 @@ async fn a_defect_is_told_by_an_incident_that_the_log_explains() {
         let refusal = damaged.owner("L1").refused().await.is("INTERNAL");
         let incident = refusal.metadata["incident_id"].clone();
         assert!(!incident.is_empty() && !refusal.message.contains("json"), "{refusal:?}");
-        eventually("the log has the cause", async || {
-            world.replicas[0].log().contains(&incident).then_some(())
-        })
-        .await;
-        assert_eq!(
-            healthy.through(world, 0).owner_of("L1").await,
-            None,
-            "one damaged account harms no other"
-        );
+        eventually("the log has the cause", async || world.replicas[0].log().contains(&incident).then_some(())).await;
+        assert_eq!(healthy.through(world, 0).owner_of("L1").await, None, "one damaged account harms no other");
         sql.run(with("{}")).await;
         assert_eq!(damaged.owner_of("L1").await, None);
     })

@@ -52,10 +52,7 @@ async fn a_list_and_the_watch_that_follows_it_have_neither_gap_nor_overlap() {
             let account = world.account();
             account.members(["anna", "ben"]).await;
             let ids: Vec<String> = (0..30).map(|number| format!("L{number:02}")).collect();
-            account
-                .register(ids.iter().map(|id| lead(id)).collect::<Vec<_>>())
-                .ok()
-                .await;
+            account.register(ids.iter().map(|id| lead(id)).collect::<Vec<_>>()).ok().await;
             let writing = tokio::spawn(wander(account.through(world, 1), ids.clone(), 150));
             let (start, mut rows) = list(&account).await;
             let mut watching = account.watch().after(start).open().await;

@@ -42,11 +42,7 @@ async fn probe(method: &str, account: &Account, their_lead: &str, their_member: 
         "Assign" => ask!(account.assign(their_lead, their_member)) + &ask!(account.assign("mine", their_member)),
         "Unassign" => ask!(account.unassign(their_lead)),
         "BulkAssign" => {
-            let items = [
-                to("mine", their_member),
-                to(their_lead, "me"),
-                nobodys("other").if_owner(their_member),
-            ];
+            let items = [to("mine", their_member), to(their_lead, "me"), nobodys("other").if_owner(their_member)];
             let skipping = account
                 .bulk(items.clone())
                 .batch("b")
@@ -65,16 +61,9 @@ async fn probe(method: &str, account: &Account, their_lead: &str, their_member: 
             ask!(account.owner(their_lead).with(|request| request.include_card = true))
                 + &ask!(account.owner(their_lead).at_revision(1))
         }
-        "BatchGetOwners" => ask!(
-            account
-                .owners([their_lead, "mine"])
-                .with(|request| request.include_cards = true)
-        ),
+        "BatchGetOwners" => ask!(account.owners([their_lead, "mine"]).with(|request| request.include_cards = true)),
         "ListOwnerChanges" => {
-            let filter = ChangeFilter {
-                owner_ids: vec![their_member.to_owned()],
-                ..Default::default()
-            };
+            let filter = ChangeFilter { owner_ids: vec![their_member.to_owned()], ..Default::default() };
             ask!(account.timeline(their_lead)) + &ask!(account.changes().with(|request| request.filter = Some(filter)))
         }
         "ResolveSenders" => ask!(account.senders([their_lead, "mine"])),
@@ -112,20 +101,13 @@ async fn probe_projections(method: &str, account: &Account, their_lead: &str, th
             ask!(account.register([owned("new", their_member)])) + &ask!(account.register([lead(their_lead)]))
         }
         "UpdateLeads" => {
-            let update = LeadUpdate {
-                lead_id: their_lead.to_owned(),
-                observed_at: Some(at(1)),
-                ..Default::default()
-            };
+            let update = LeadUpdate { lead_id: their_lead.to_owned(), observed_at: Some(at(1)), ..Default::default() };
             ask!(account.update([update]))
         }
         "ForgetLeads" => ask!(account.forget([their_lead])),
         "GetLead" => ask!(account.get_lead(their_lead)),
         "UpsertMembers" => {
-            let under = Member {
-                manager_id: Some(their_member.to_owned()),
-                ..somebody("me")
-            };
+            let under = Member { manager_id: Some(their_member.to_owned()), ..somebody("me") };
             ask!(account.upsert([under])) + &ask!(account.upsert([somebody(their_member)]))
         }
         "GetMember" => ask!(account.get_member(their_member)),
@@ -138,11 +120,7 @@ async fn probe_projections(method: &str, account: &Account, their_lead: &str, th
 }
 
 fn somebody(id: &str) -> Member {
-    Member {
-        display_name: "Somebody".to_owned(),
-        email: String::new(),
-        ..member(id)
-    }
+    Member { display_name: "Somebody".to_owned(), email: String::new(), ..member(id) }
 }
 
 #[tokio::test]
@@ -153,10 +131,7 @@ async fn every_method_answers_for_foreign_ids_as_for_ids_that_nobody_knows() {
         other.register([owned("their-lead", "their-member")]).ok().await;
         other
             .set_settings(pb::Settings {
-                default_sender: Some(pb::DefaultSender {
-                    name: "Theirs".into(),
-                    email: "t@example.com".into(),
-                }),
+                default_sender: Some(pb::DefaultSender { name: "Theirs".into(), email: "t@example.com".into() }),
             })
             .ok()
             .await;
@@ -173,11 +148,7 @@ async fn every_method_answers_for_foreign_ids_as_for_ids_that_nobody_knows() {
                 let account = world.account();
                 account.members(["me"]).await;
                 account.register([owned("mine", "me"), lead("other")]).ok().await;
-                answers.push(
-                    probe(&name, &account, their_lead, their_member)
-                        .await
-                        .replace(&account.id, "ACCOUNT"),
-                );
+                answers.push(probe(&name, &account, their_lead, their_member).await.replace(&account.id, "ACCOUNT"));
             }
             assert_eq!(answers[0], answers[1], "{name} tells foreign ids from unknown ones");
             assert!(!answers[0].contains("Theirs"), "{name}: {}", answers[0]);
@@ -215,29 +186,13 @@ async fn a_watch_hears_nothing_of_another_account() {
 async fn accounts_whose_names_begin_alike_are_different_accounts() {
     check(async |world| {
         let base = world.account().id;
-        let ids = [
-            base.clone(),
-            format!("{base}1"),
-            format!("{base}-"),
-            base.to_uppercase(),
-        ];
+        let ids = [base.clone(), format!("{base}1"), format!("{base}-"), base.to_uppercase()];
         for (index, id) in ids.iter().enumerate() {
             let account = world.account_named(id);
-            account
-                .register(
-                    (0..=index)
-                        .map(|number| lead(&format!("L{number}")))
-                        .collect::<Vec<_>>(),
-                )
-                .ok()
-                .await;
+            account.register((0..=index).map(|number| lead(&format!("L{number}"))).collect::<Vec<_>>()).ok().await;
         }
         for (index, id) in ids.iter().enumerate() {
-            assert_eq!(
-                world.account_named(id).list(anybody()).ok().await.leads.len(),
-                index + 1,
-                "{id}"
-            );
+            assert_eq!(world.account_named(id).list(anybody()).ok().await.leads.len(), index + 1, "{id}");
         }
     })
     .await;

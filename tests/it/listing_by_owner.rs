@@ -31,10 +31,7 @@ async fn six(world: &World) -> Account {
 }
 
 fn span(start: Option<i64>, end: Option<i64>) -> Option<TimeRange> {
-    Some(TimeRange {
-        start: start.map(at),
-        end: end.map(at),
-    })
+    Some(TimeRange { start: start.map(at), end: end.map(at) })
 }
 
 #[tokio::test]
@@ -42,22 +39,11 @@ async fn a_list_holds_the_leads_of_a_member_of_nobody_or_all() {
     check(async |world| {
         let account = six(world).await;
         assert_eq!(lead_ids(&account.list(of("anna")).ok().await.leads), ["L2", "L1"]);
-        assert_eq!(
-            lead_ids(&account.list(nobody()).ok().await.leads),
-            ["L4", "L6", "L5"],
-            "created longest ago first"
-        );
-        assert_eq!(
-            lead_ids(&account.list(anybody()).ok().await.leads),
-            ["L2", "L4", "L1", "L6", "L5", "L3"]
-        );
+        assert_eq!(lead_ids(&account.list(nobody()).ok().await.leads), ["L4", "L6", "L5"], "created longest ago first");
+        assert_eq!(lead_ids(&account.list(anybody()).ok().await.leads), ["L2", "L4", "L1", "L6", "L5", "L3"]);
         assert!(account.list(of("ghost")).ok().await.leads.is_empty());
         account.deactivate("anna").ok().await;
-        assert_eq!(
-            account.list(of("anna")).ok().await.leads.len(),
-            2,
-            "whatever the standing"
-        );
+        assert_eq!(account.list(of("anna")).ok().await.leads.len(), 2, "whatever the standing");
     })
     .await;
 }
@@ -131,21 +117,10 @@ async fn a_filter_by_assignment_looks_at_the_present_owner() {
     check(async |world| {
         let account = six(world).await;
         let moved = account.assign("L1", "ben").ok().await.ownership.unwrap().owner_since;
-        let since = |start| LeadFilter {
-            assigned: Some(TimeRange { start, end: None }),
-            ..Default::default()
-        };
-        let list = account
-            .list(anybody())
-            .with(|request| request.filter = Some(since(moved)));
+        let since = |start| LeadFilter { assigned: Some(TimeRange { start, end: None }), ..Default::default() };
+        let list = account.list(anybody()).with(|request| request.filter = Some(since(moved)));
         assert_eq!(lead_ids(&list.ok().await.leads), ["L1"]);
-        let before = LeadFilter {
-            assigned: Some(TimeRange {
-                start: None,
-                end: moved,
-            }),
-            ..Default::default()
-        };
+        let before = LeadFilter { assigned: Some(TimeRange { start: None, end: moved }), ..Default::default() };
         let list = account.list(of("ben")).with(|request| request.filter = Some(before));
         assert_eq!(lead_ids(&list.ok().await.leads), ["L3"]);
     })
@@ -176,10 +151,7 @@ async fn the_unassigned_bucket_is_stable_while_others_assign_from_it() {
         let account = world.account();
         account.members(["anna"]).await;
         let leads: Vec<_> = (0..40)
-            .map(|number| NewLead {
-                created_at: Some(at(1_000 - number)),
-                ..lead(&format!("L{number:02}"))
-            })
+            .map(|number| NewLead { created_at: Some(at(1_000 - number)), ..lead(&format!("L{number:02}")) })
             .collect();
         account.register(leads).ok().await;
         let first = account.list(nobody()).with(|request| request.page_size = 6);
@@ -192,19 +164,10 @@ async fn the_unassigned_bucket_is_stable_while_others_assign_from_it() {
                 break;
             }
             // One that was seen and one that was not, from both ends.
-            account
-                .bulk([
-                    to(&format!("L{:02}", 39 - taken), "anna"),
-                    to(&format!("L{taken:02}"), "anna"),
-                ])
-                .ok()
-                .await;
+            account.bulk([to(&format!("L{:02}", 39 - taken), "anna"), to(&format!("L{taken:02}"), "anna")]).ok().await;
             taken += 1;
         }
-        assert!(
-            seen.is_sorted_by(|one, next| one > next),
-            "oldest first, nobody twice: {seen:?}"
-        );
+        assert!(seen.is_sorted_by(|one, next| one > next), "oldest first, nobody twice: {seen:?}");
         let stayed = (taken..40 - taken).map(|number| format!("L{number:02}"));
         stayed.for_each(|id| assert!(seen.contains(&id), "{id} was nobody's all the time: {seen:?}"));
     })
@@ -217,20 +180,12 @@ async fn page_sizes_have_a_default_and_a_limit() {
         let account = world.account();
         for start in [0, 1_000] {
             account
-                .register(
-                    (start..start + 1_000)
-                        .map(|number| lead(&format!("L{number}")))
-                        .collect::<Vec<_>>(),
-                )
+                .register((start..start + 1_000).map(|number| lead(&format!("L{number}"))).collect::<Vec<_>>())
                 .ok()
                 .await;
         }
         for (size, length) in [(0, 100), (1, 1), (1_000, 1_000), (1_001, 1_000), (i32::MAX, 1_000)] {
-            let page = account
-                .list(nobody())
-                .with(|request| request.page_size = size)
-                .ok()
-                .await;
+            let page = account.list(nobody()).with(|request| request.page_size = size).ok().await;
             assert_eq!(page.leads.len(), length, "page size {size}");
         }
         account

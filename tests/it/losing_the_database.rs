@@ -40,15 +40,8 @@ async fn too_many_waiting_writes_are_refused_with_a_time_to_come_back() {
             let sql = world.sql().await;
             let held = sql.hold_head(&account.id).await;
             let writes = join_all((0..20).map(|_| account.assign("L1", "anna").into_future()));
-            let refusals: Vec<_> = writes
-                .await
-                .into_iter()
-                .map(|answer| refusal(answer.unwrap_err()))
-                .collect();
-            let busy: Vec<_> = refusals
-                .iter()
-                .filter(|refusal| refusal.reason == "ACCOUNT_BUSY")
-                .collect();
+            let refusals: Vec<_> = writes.await.into_iter().map(|answer| refusal(answer.unwrap_err())).collect();
+            let busy: Vec<_> = refusals.iter().filter(|refusal| refusal.reason == "ACCOUNT_BUSY").collect();
             assert!(busy.len() >= 10, "{refusals:?}");
             for refusal in busy {
                 assert!(refusal.retry_after.is_some(), "{refusal:?}");
@@ -74,9 +67,7 @@ fn behind_a_proxy() -> Option<(Proxy, World)> {
     }
     let database = Database::migrated();
     let proxy = Proxy::before(&database.url());
-    let setup = one_replica()
-        .set("database.url", proxy.url())
-        .set("server.default_deadline", "5s");
+    let setup = one_replica().set("database.url", proxy.url()).set("server.default_deadline", "5s");
     Some((proxy, setup.start_over(database)))
 }
 
@@ -92,11 +83,7 @@ async fn without_a_database_calls_are_refused_and_work_again_when_it_is_back() {
     account.assign("L1", "anna").refused().await.is("STORE_UNAVAILABLE");
     account.owner("L1").refused().await.is("STORE_UNAVAILABLE");
     account.timeline("L1").refused().await.is("STORE_UNAVAILABLE");
-    assert_eq!(
-        account.owners(["L1"]).hurried().ok().await.ownerships.len(),
-        1,
-        "what is in memory needs no database"
-    );
+    assert_eq!(account.owners(["L1"]).hurried().ok().await.ownerships.len(), 1, "what is in memory needs no database");
     proxy.set(Mode::Pass);
     eventually("writes go on", async || account.assign("L1", "anna").await.ok()).await;
     world.verify().await;
@@ -133,17 +120,9 @@ async fn a_commit_whose_outcome_cannot_be_told_says_so_and_a_repeat_tells() {
     proxy.set(Mode::LoseCommitAnswerAndStayDown);
     let id = uuid::Uuid::new_v4().to_string();
     let assign = account.assign("L1", "anna").once(&id);
-    assign
-        .clone()
-        .refused()
-        .await
-        .is("OUTCOME_UNKNOWN")
-        .says("request_id", &id);
+    assign.clone().refused().await.is("OUTCOME_UNKNOWN").says("request_id", &id);
     proxy.set(Mode::Pass);
     let answer = eventually("the outcome is told", async || assign.clone().await.ok()).await;
-    assert_eq!(
-        (answer.outcome(), answer.replayed, answer.revision),
-        (Outcome::Assigned, true, 3)
-    );
+    assert_eq!((answer.outcome(), answer.replayed, answer.revision), (Outcome::Assigned, true, 3));
     world.verify().await;
 }

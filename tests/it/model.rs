@@ -26,11 +26,7 @@ fn condition() -> impl Strategy<Value = Option<Condition>> {
 fn items() -> impl Strategy<Value = Vec<(String, Option<String>)>> {
     let leads = proptest::sample::subsequence((0..6).collect::<Vec<_>>(), 1..6).prop_shuffle();
     (leads, proptest::collection::vec(proptest::option::of(member_id()), 6)).prop_map(|(leads, owners)| {
-        leads
-            .into_iter()
-            .zip(owners)
-            .map(|(lead, owner)| (format!("L{lead}"), owner))
-            .collect()
+        leads.into_iter().zip(owners).map(|(lead, owner)| (format!("L{lead}"), owner)).collect()
     })
 }
 
@@ -106,10 +102,7 @@ async fn told<R: Rpc<Answer: Told>>(call: Call<R>) -> Answer {
         Ok(answer) => Ok(answer.told()),
         Err(status) => {
             let refusal = refusal(status);
-            let index = refusal
-                .metadata
-                .get("item_index")
-                .map_or(0, |index| index.parse().unwrap());
+            let index = refusal.metadata.get("item_index").map_or(0, |index| index.parse().unwrap());
             Err((refusal.reason, index))
         }
     }
@@ -156,30 +149,15 @@ async fn run(account: Account, commands: Vec<Command>) -> Result<(), TestCaseErr
         let answer = ask(&account, &model, command).await;
         prop_assert_eq!(answer, model.run(command), "{:?}", command);
         let read = account.owners((0..6).map(|number| format!("L{number}"))).ok().await;
-        let owners: Vec<_> = read
-            .ownerships
-            .into_iter()
-            .map(|one| (one.lead_id, one.owner_id, one.revision))
-            .collect();
-        let expected: Vec<_> = model
-            .leads
-            .iter()
-            .map(|(id, known)| (id.clone(), known.owner.clone(), known.revision))
-            .collect();
+        let owners: Vec<_> = read.ownerships.into_iter().map(|one| (one.lead_id, one.owner_id, one.revision)).collect();
+        let expected: Vec<_> =
+            model.leads.iter().map(|(id, known)| (id.clone(), known.owner.clone(), known.revision)).collect();
         prop_assert_eq!((owners, read.revision), (expected, model.revision), "{:?}", command);
     }
     let log = account.log(account.changes()).await;
     let log: Vec<_> = log
         .into_iter()
-        .map(|change| {
-            (
-                change.revision,
-                change.ordinal,
-                change.lead_id.clone(),
-                change.kind(),
-                change.owner_id,
-            )
-        })
+        .map(|change| (change.revision, change.ordinal, change.lead_id.clone(), change.kind(), change.owner_id))
         .collect();
     prop_assert_eq!(log, model.log);
     Ok(())
@@ -188,16 +166,8 @@ async fn run(account: Account, commands: Vec<Command>) -> Result<(), TestCaseErr
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_commands_are_answered_as_the_model_answers_them() {
     check(async |world| {
-        let cases = std::env::var("PROPTEST_CASES")
-            .ok()
-            .and_then(|cases| cases.parse().ok())
-            .unwrap_or(64);
-        let config = Config {
-            cases,
-            failure_persistence: None,
-            max_shrink_iters: 300,
-            ..Config::default()
-        };
+        let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64);
+        let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
         let mut runner = TestRunner::new(config);
         let runtime = tokio::runtime::Handle::current();
         let commands = proptest::collection::vec(command(), 1..40);

@@ -16,10 +16,7 @@ use crate::support::*;
 
 async fn reflect(world: &World) -> Result<ServerReflectionResponse, tonic::Status> {
     let ask = MessageRequest::ListServices(String::new());
-    let request = ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(ask),
-    };
+    let request = ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
     let mut client = ServerReflectionClient::new(world.channel(0));
     let answers = client.server_reflection_info(tokio_stream::iter([request])).await?;
     Ok(answers.into_inner().message().await?.expect("one answer"))
@@ -29,17 +26,8 @@ async fn reflect(world: &World) -> Result<ServerReflectionResponse, tonic::Statu
 async fn a_server_that_accepts_calls_says_it_is_serving() {
     check(async |world| {
         let mut client = HealthClient::new(world.channel(0));
-        let answer = client
-            .check(HealthCheckRequest { service: String::new() })
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(
-            answer,
-            HealthCheckResponse {
-                status: ServingStatus::Serving.into()
-            }
-        );
+        let answer = client.check(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
+        assert_eq!(answer, HealthCheckResponse { status: ServingStatus::Serving.into() });
         let healthy = run(&["healthcheck", "--server", world.url(0)], &[]);
         assert!(healthy.status.success(), "{healthy:?}");
         let nowhere = run(&["healthcheck", "--server", "http://127.0.0.1:1"], &[]);
@@ -52,15 +40,10 @@ async fn a_server_that_accepts_calls_says_it_is_serving() {
 async fn reflection_lists_every_service() {
     check(async |world| {
         let answer = reflect(world).await.unwrap().message_response;
-        let Some(MessageResponse::ListServicesResponse(list)) = answer else {
-            panic!("{answer:?}")
-        };
+        let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
         let listed: BTreeSet<_> = list.service.into_iter().map(|service| service.name).collect();
         for service in services() {
-            assert!(
-                listed.contains(&format!("leadflip.ownership.v1.{service}")),
-                "{service} in {listed:?}"
-            );
+            assert!(listed.contains(&format!("leadflip.ownership.v1.{service}")), "{service} in {listed:?}");
         }
         assert!(listed.contains("grpc.health.v1.Health"), "{listed:?}");
     })
@@ -95,10 +78,7 @@ async fn a_write_that_is_under_way_is_finished_before_the_server_goes() {
             Ok(answer) => assert_eq!(answer.outcome(), Outcome::Assigned),
             Err(status) => drop(refusal(status).is("DRAINING")),
         }
-        let status = world.replicas[0]
-            .ended(Duration::from_secs(20))
-            .await
-            .expect("it exits");
+        let status = world.replicas[0].ended(Duration::from_secs(20)).await.expect("it exits");
         assert!(status.success(), "{status:?}");
     })
     .await;
@@ -117,10 +97,7 @@ async fn a_drain_ends_within_its_budget_whatever_is_open() {
             told.until(1).await;
             world.replicas[0].terminate();
             told.end().await.1.is("DRAINING");
-            let status = world.replicas[0]
-                .ended(Duration::from_secs(10))
-                .await
-                .expect("it exits");
+            let status = world.replicas[0].ended(Duration::from_secs(10)).await.expect("it exits");
             assert!(status.success(), "{status:?}");
             drop(idle);
         })
@@ -135,14 +112,7 @@ async fn starts_at_once_over_an_empty_database_all_succeed() {
     // SQLite belongs to one process at a time, so there they come one after the other.
     let at_once = if store() == Store::Postgres { 3 } else { 1 };
     for _ in 0..2 {
-        let start = || {
-            program()
-                .arg("migrate")
-                .envs(environment)
-                .stderr(std::process::Stdio::piped())
-                .spawn()
-                .unwrap()
-        };
+        let start = || program().arg("migrate").envs(environment).stderr(std::process::Stdio::piped()).spawn().unwrap();
         let migrations: Vec<_> = (0..at_once).map(|_| start()).collect();
         for migration in migrations {
             let output = migration.wait_with_output().unwrap();
@@ -160,17 +130,9 @@ async fn servers_that_migrate_on_start_may_start_together() {
     let database = Database::empty();
     let url = database.url();
     let others = if store() == Store::Postgres { 2 } else { 0 };
-    let migrate = || {
-        program()
-            .arg("migrate")
-            .env("OWNERSHIP__DATABASE__URL", &url)
-            .spawn()
-            .unwrap()
-    };
+    let migrate = || program().arg("migrate").env("OWNERSHIP__DATABASE__URL", &url).spawn().unwrap();
     let migrations: Vec<_> = (0..others).map(|_| migrate()).collect();
-    let world = one_replica()
-        .set("database.migrate_on_start", true)
-        .start_over(database);
+    let world = one_replica().set("database.migrate_on_start", true).start_over(database);
     for mut migration in migrations {
         assert!(migration.wait().unwrap().success());
     }
@@ -188,10 +150,7 @@ async fn a_mistake_in_the_configuration_is_named_and_no_secret_is_shown() {
     for (setting, named) in cases {
         let database = Database::empty();
         let url = database.url();
-        let output = run(
-            &["serve"],
-            &[("OWNERSHIP__DATABASE__URL", url.as_str()), listen, setting],
-        );
+        let output = run(&["serve"], &[("OWNERSHIP__DATABASE__URL", url.as_str()), listen, setting]);
         let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
         assert!(!output.status.success(), "{setting:?} is accepted");
         assert!(said.contains(named) && !said.contains("hunter2"), "{setting:?}: {said}");
@@ -202,10 +161,7 @@ async fn a_mistake_in_the_configuration_is_named_and_no_secret_is_shown() {
 #[tokio::test]
 async fn without_a_database_a_server_starts_and_says_that_it_is_not_serving() {
     let nowhere = "postgres://u:hunter2@127.0.0.1:1/d";
-    let world = one_replica()
-        .set("database.url", nowhere)
-        .set("database.migrate_on_start", false)
-        .start();
+    let world = one_replica().set("database.url", nowhere).set("database.migrate_on_start", false).start();
     let unready = run(&["healthcheck", "--server", world.url(0)], &[]);
     assert!(!unready.status.success(), "{unready:?}");
     let account = world.account();

@@ -14,25 +14,18 @@ async fn of_fifty_who_claim_a_lead_one_wins_and_the_others_are_told_who() {
         .check(async |world| {
             let account = world.account();
             let names: Vec<String> = (0..50).map(|number| format!("m{number}")).collect();
-            account
-                .upsert(names.iter().map(|name| member(name)).collect::<Vec<_>>())
-                .ok()
-                .await;
+            account.upsert(names.iter().map(|name| member(name)).collect::<Vec<_>>()).ok().await;
             account.leads(["L1"]).await;
             let claim =
                 |(number, name): (usize, &String)| account.through(world, number).assign("L1", name).if_unassigned();
             let answers = join_all(names.iter().enumerate().map(|call| claim(call).into_future())).await;
             let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-            let [Ok(won)] = won.as_slice() else {
-                panic!("{} won", won.len())
-            };
+            let [Ok(won)] = won.as_slice() else { panic!("{} won", won.len()) };
             let winner = won.ownership.as_ref().unwrap().owner_id.as_deref().unwrap();
             assert_eq!(lost.len(), 49);
             for status in lost {
                 let refusal = refusal(status.unwrap_err()).is("OWNER_MISMATCH");
-                refusal
-                    .says("current_owner_id", winner)
-                    .says("current_revision", won.revision);
+                refusal.says("current_owner_id", winner).says("current_revision", won.revision);
             }
             assert_eq!(account.timeline("L1").ok().await.changes.len(), 2);
         })
@@ -79,21 +72,12 @@ async fn work(account: Account, seed: u64) -> Vec<Seen> {
         let (revision, owners) = match step % 3 {
             0 => {
                 let read = account.owners(LEADS).ok().await;
-                let owners = read
-                    .ownerships
-                    .into_iter()
-                    .map(|one| (one.lead_id, one.owner_id))
-                    .collect();
+                let owners = read.ownerships.into_iter().map(|one| (one.lead_id, one.owner_id)).collect();
                 (read.revision, Some(owners))
             }
             _ => (write(&account, &mut dice).await, None),
         };
-        seen.push(Seen {
-            sent,
-            answered: Instant::now(),
-            revision,
-            owners,
-        });
+        seen.push(Seen { sent, answered: Instant::now(), revision, owners });
     }
     seen
 }
@@ -104,11 +88,7 @@ async fn write(account: &Account, dice: &mut Dice) -> i64 {
     match dice.roll(4) {
         0 => account.unassign(lead).ok().await.revision,
         1 => {
-            let items = LEADS
-                .iter()
-                .filter(|_| dice.roll(2) == 0)
-                .map(|lead| to(lead, owner))
-                .collect::<Vec<_>>();
+            let items = LEADS.iter().filter(|_| dice.roll(2) == 0).map(|lead| to(lead, owner)).collect::<Vec<_>>();
             if items.is_empty() {
                 return account.assign(lead, owner).ok().await.revision;
             }
@@ -153,27 +133,19 @@ async fn eight_writers_and_six_watchers_agree_with_the_log_in_real_time() {
             account.register(LEADS.map(lead)).ok().await;
             let (end, until) = tokio::sync::watch::channel(0);
             let through = vec![account.clone(), account.through(world, 1)];
-            let watchers: Vec<_> = (0..6)
-                .map(|seed| tokio::spawn(follow(through.clone(), seed, until.clone())))
-                .collect();
-            let writers: Vec<_> = (0..8)
-                .map(|seed| tokio::spawn(work(account.through(world, seed as usize), 100 + seed)))
-                .collect();
+            let watchers: Vec<_> =
+                (0..6).map(|seed| tokio::spawn(follow(through.clone(), seed, until.clone()))).collect();
+            let writers: Vec<_> =
+                (0..8).map(|seed| tokio::spawn(work(account.through(world, seed as usize), 100 + seed))).collect();
             let mut seen = Vec::new();
             for writer in writers {
                 seen.extend(writer.await.unwrap());
             }
             let head = account.revision().await;
             end.send_replace(head);
-            let truth = account
-                .log(account.changes().with(|request| request.page_size = 1_000))
-                .await;
+            let truth = account.log(account.changes().with(|request| request.page_size = 1_000)).await;
             for watcher in watchers {
-                assert_eq!(
-                    watcher.await.unwrap(),
-                    truth,
-                    "every watcher heard everything, once, in order"
-                );
+                assert_eq!(watcher.await.unwrap(), truth, "every watcher heard everything, once, in order");
             }
             in_real_time(&seen);
             reads_are_folds(&seen, world, &account.id).await;
@@ -193,11 +165,7 @@ fn in_real_time(seen: &[Seen]) {
             known = known.max(by_answer[answered].revision);
             answered += 1;
         }
-        assert!(
-            call.revision >= known,
-            "sent after {known} was answered, and shows {}",
-            call.revision
-        );
+        assert!(call.revision >= known, "sent after {known} was answered, and shows {}", call.revision);
     }
 }
 
@@ -208,9 +176,7 @@ async fn reads_are_folds(seen: &[Seen], world: &World, account: &str) {
     let mut folds = BTreeMap::new();
     for call in seen {
         let Some(owners) = &call.owners else { continue };
-        let fold = folds
-            .entry(call.revision)
-            .or_insert_with(|| fold(facts, call.revision, &mut Vec::new()).owners());
+        let fold = folds.entry(call.revision).or_insert_with(|| fold(facts, call.revision, &mut Vec::new()).owners());
         assert_eq!(owners, fold, "at revision {}", call.revision);
     }
 }

@@ -44,28 +44,18 @@ async fn after_the_import_every_agent_has_the_leads_that_the_file_says() {
         assert!(first.status.success(), "{first:?}");
         let told = summary(&first);
         assert_eq!(
-            (
-                told["rows"].as_i64(),
-                told["registered"].as_i64(),
-                told["refused"].as_i64()
-            ),
+            (told["rows"].as_i64(), told["registered"].as_i64(), told["refused"].as_i64()),
             (Some(8_800), Some(8_800), Some(0))
         );
         let counts = account.counts().with(|request| request.include_cards = true).ok().await;
-        let names: BTreeMap<_, _> = counts
-            .cards
-            .iter()
-            .map(|card| (card.member_id.as_str(), card.display_name.as_str()))
-            .collect();
+        let names: BTreeMap<_, _> =
+            counts.cards.iter().map(|card| (card.member_id.as_str(), card.display_name.as_str())).collect();
         let mut imported = BTreeMap::new();
         for count in &counts.counts[1..] {
             let name = names[count.owner_id.as_deref().unwrap()];
             for stage in &count.stages {
                 let closed = ["Won", "Lost"].contains(&stage.stage.as_str());
-                assert!(
-                    if closed { stage.open == 0 } else { stage.closed == 0 },
-                    "{name}: {stage:?}"
-                );
+                assert!(if closed { stage.open == 0 } else { stage.closed == 0 }, "{name}: {stage:?}");
                 imported.insert((name.to_owned(), stage.stage.clone()), stage.open + stage.closed);
             }
         }
@@ -75,10 +65,7 @@ async fn after_the_import_every_agent_has_the_leads_that_the_file_says() {
         let head = account.revision().await;
         let second = import(world, &account, &[PIPELINE, "--teams", TEAMS]);
         assert!(second.status.success(), "{second:?}");
-        assert_eq!(
-            (summary(&second)["registered"].as_i64(), account.revision().await),
-            (Some(0), head)
-        );
+        assert_eq!((summary(&second)["registered"].as_i64(), account.revision().await), (Some(0), head));
     })
     .await;
 }
@@ -113,40 +100,16 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let header = "lead_id,owner,stage,created_at\n";
-    let case = |rows: &str, exit, refused, registered| Case {
-        file: format!("{header}{rows}"),
-        exit,
-        refused,
-        registered,
-    };
+    let case =
+        |rows: &str, exit, refused, registered| Case { file: format!("{header}{rows}"), exit, refused, registered };
     vec![
         case("a,anna,New,2017-03-01\nb,,Won,2017-03-02\n", 0, &[], 2),
-        case(
-            "a,anna,New,2017-03-01\nb,anna,New,31st of June\nc,,,\n",
-            3,
-            &[(3, "BAD_DATE")],
-            2,
-        ),
-        case(
-            "a,anna,New,\nb,anna,New,\na,anna,Won,\n",
-            3,
-            &[(4, "DUPLICATE_ITEM")],
-            2,
-        ),
+        case("a,anna,New,2017-03-01\nb,anna,New,31st of June\nc,,,\n", 3, &[(3, "BAD_DATE")], 2),
+        case("a,anna,New,\nb,anna,New,\na,anna,Won,\n", 3, &[(4, "DUPLICATE_ITEM")], 2),
         case("a,anna,New,\nb,nobody knows,New,\n", 3, &[(3, "OWNER_UNKNOWN")], 1),
         case("a,anna,New\nb,anna,New,\n", 3, &[(2, "WRONG_FIELD_COUNT")], 1),
-        case(
-            &format!("a,anna,{},\nb,anna,New,\n", "x".repeat(1 << 20)),
-            3,
-            &[(2, "INVALID_FIELD")],
-            1,
-        ),
-        case(
-            "no id,anna,New,\n,anna,New,\nc,anna,New,\n",
-            3,
-            &[(2, "INVALID_FIELD"), (3, "INVALID_FIELD")],
-            1,
-        ),
+        case(&format!("a,anna,{},\nb,anna,New,\n", "x".repeat(1 << 20)), 3, &[(2, "INVALID_FIELD")], 1),
+        case("no id,anna,New,\n,anna,New,\nc,anna,New,\n", 3, &[(2, "INVALID_FIELD"), (3, "INVALID_FIELD")], 1),
         Case {
             file: "\u{feff}lead_id,owner\r\na,anna\r\n\"b\",\"anna\"\r\n".to_owned(),
             exit: 0,
@@ -170,15 +133,10 @@ async fn bad_rows_are_reported_with_their_line_and_good_rows_go_in() {
             assert_eq!(output.status.code(), Some(case.exit), "{shown}: {output:?}");
             let told = summary(&output);
             let refused = told["errors"].as_array().unwrap().iter();
-            let refused: Vec<_> = refused
-                .map(|row| (row["line"].as_i64().unwrap(), row["reason"].as_str().unwrap()))
-                .collect();
+            let refused: Vec<_> =
+                refused.map(|row| (row["line"].as_i64().unwrap(), row["reason"].as_str().unwrap())).collect();
             assert_eq!(refused, case.refused, "{shown}: {told}");
-            assert_eq!(
-                account.list(anybody()).ok().await.leads.len(),
-                case.registered,
-                "{shown}"
-            );
+            assert_eq!(account.list(anybody()).ok().await.leads.len(), case.registered, "{shown}");
         }
     })
     .await;

@@ -4,12 +4,7 @@ use crate::support::pb::{DefaultSender, Member, OwnerSkipped, ResolveSendersResp
 use crate::support::*;
 
 fn team() -> Settings {
-    Settings {
-        default_sender: Some(DefaultSender {
-            name: "Team".to_owned(),
-            email: "team@example.com".to_owned(),
-        }),
-    }
+    Settings { default_sender: Some(DefaultSender { name: "Team".to_owned(), email: "team@example.com".to_owned() }) }
 }
 
 /// Per lead: who sends, by which step, and why it is not the owner.
@@ -28,13 +23,7 @@ fn told(answer: &ResolveSendersResponse) -> Vec<(&str, Option<&str>, SenderStep,
 async fn crew(world: &World) -> Account {
     let account = world.account();
     account.members(["anna", "ina", "leo", "mia"]).await;
-    account
-        .upsert([Member {
-            email: String::new(),
-            ..member("max")
-        }])
-        .ok()
-        .await;
+    account.upsert([Member { email: String::new(), ..member("max") }]).ok().await;
     account
         .register([
             owned("L1", "anna"),
@@ -71,18 +60,11 @@ async fn the_owner_sends_unless_inactive_or_without_an_address() {
             ]
         );
         assert_eq!(answer.senders.len(), 2, "each sender once");
-        let anna = answer
-            .senders
-            .iter()
-            .find(|sender| sender.member_id.as_deref() == Some("anna"))
-            .unwrap();
+        let anna = answer.senders.iter().find(|sender| sender.member_id.as_deref() == Some("anna")).unwrap();
         assert_eq!(anna.email, "anna@example.com");
         account.set_settings(team()).ok().await;
         let answer = account.senders(leads).ok().await;
-        let steps: Vec<_> = told(&answer)
-            .into_iter()
-            .map(|(_, sender, step, _)| (sender, step))
-            .collect();
+        let steps: Vec<_> = told(&answer).into_iter().map(|(_, sender, step, _)| (sender, step)).collect();
         let default = (Some("Team"), Step::AccountDefault);
         assert_eq!(
             steps,
@@ -97,10 +79,7 @@ async fn the_owner_sends_unless_inactive_or_without_an_address() {
             ]
         );
         let team = answer.senders.iter().find(|sender| sender.name == "Team").unwrap();
-        assert_eq!(
-            (team.member_id.as_deref(), team.email.as_str()),
-            (None, "team@example.com")
-        );
+        assert_eq!((team.member_id.as_deref(), team.email.as_str()), (None, "team@example.com"));
     })
     .await;
 }
@@ -132,10 +111,7 @@ async fn a_sender_as_of_an_earlier_moment_stays_what_it_was() {
             .ok()
             .await;
         account.set_settings(Settings::default()).ok().await;
-        assert_eq!(
-            account.senders(leads).at_revision(start).ok().await.resolutions,
-            then.resolutions
-        );
+        assert_eq!(account.senders(leads).at_revision(start).ok().await.resolutions, then.resolutions);
         let again = account.senders(leads).at_revision(start).ok().await;
         assert_eq!((again.senders, again.revision), (then.senders, start));
         use {OwnerSkipped as Skipped, SenderStep as Step};
@@ -160,22 +136,11 @@ async fn a_thousand_leads_resolve_in_one_snapshot() {
         let account = world.account();
         account.members(["anna", "ben"]).await;
         let ids: Vec<String> = (0..1_000).map(|number| format!("L{number}")).collect();
-        account
-            .register(ids.iter().map(|id| owned(id, "anna")).collect::<Vec<_>>())
-            .ok()
-            .await;
+        account.register(ids.iter().map(|id| owned(id, "anna")).collect::<Vec<_>>()).ok().await;
         let answer = account.senders(&ids).ok().await;
-        assert_eq!(
-            (answer.resolutions.len(), answer.senders.len(), answer.revision),
-            (1_000, 1, 2)
-        );
+        assert_eq!((answer.resolutions.len(), answer.senders.len(), answer.revision), (1_000, 1, 2));
         let one_too_many = ids.iter().map(String::as_str).chain(["L1000"]);
-        account
-            .senders(one_too_many)
-            .refused()
-            .await
-            .is("INVALID_FIELD")
-            .names(&["lead_ids"]);
+        account.senders(one_too_many).refused().await.is("INVALID_FIELD").names(&["lead_ids"]);
     })
     .await;
 }

@@ -26,22 +26,10 @@ async fn a_repeat_answers_as_the_first_call_did_and_does_nothing() {
             account.assign("L1", "ben").ok().await;
             let head = account.revision().await;
             for replica in 0..2 {
-                let repeat = Call {
-                    channel: world.channel(replica),
-                    ..assign.clone()
-                };
-                assert_eq!(
-                    repeat.ok().await,
-                    pb::AssignResponse {
-                        replayed: true,
-                        ..first.clone()
-                    }
-                );
+                let repeat = Call { channel: world.channel(replica), ..assign.clone() };
+                assert_eq!(repeat.ok().await, pb::AssignResponse { replayed: true, ..first.clone() });
             }
-            assert_eq!(
-                (account.owner_of("L1").await.as_deref(), account.revision().await),
-                (Some("ben"), head)
-            );
+            assert_eq!((account.owner_of("L1").await.as_deref(), account.revision().await), (Some("ben"), head));
         })
         .await;
 }
@@ -51,10 +39,7 @@ async fn every_write_can_be_repeated() {
     check(async |world| {
         let account = team(world).await;
         let settings = Settings {
-            default_sender: Some(DefaultSender {
-                name: "T".to_owned(),
-                email: "t@example.com".to_owned(),
-            }),
+            default_sender: Some(DefaultSender { name: "T".to_owned(), email: "t@example.com".to_owned() }),
         };
         let update = pb::LeadUpdate {
             lead_id: "L1".to_owned(),
@@ -80,13 +65,7 @@ async fn every_write_can_be_repeated() {
             account.register([lead("L3"), owned("L4", "anna")]),
             account.update([update]),
             account.forget(["L4", "L9"]),
-            account.upsert([
-                member("cem"),
-                pb::Member {
-                    capacity: Some(3),
-                    ..member("ben")
-                }
-            ]),
+            account.upsert([member("cem"), pb::Member { capacity: Some(3), ..member("ben") }]),
             account.deactivate("ben"),
             account.set_settings(settings),
         );
@@ -102,19 +81,8 @@ async fn a_repeat_is_recognised_after_the_server_was_killed() {
         let bulk = account.bulk([to("L1", "anna"), to("L2", "ben")]).once(&id());
         let first = bulk.clone().ok().await;
         world.restart(0);
-        let repeat = Call {
-            channel: world.channel(0),
-            ..bulk
-        }
-        .ok()
-        .await;
-        assert_eq!(
-            repeat,
-            pb::BulkAssignResponse {
-                replayed: true,
-                ..first
-            }
-        );
+        let repeat = Call { channel: world.channel(0), ..bulk }.ok().await;
+        assert_eq!(repeat, pb::BulkAssignResponse { replayed: true, ..first });
     })
     .await;
 }
@@ -139,10 +107,7 @@ async fn another_body_or_method_under_the_same_id_is_refused() {
             let refusal = refusal.is("REQUEST_ID_REUSED").says("request_id", &id);
             assert!(refusal.metadata["method"].ends_with("Assign"), "{refusal:?}");
         }
-        assert_eq!(
-            (account.owner_of("L1").await.as_deref(), account.revision().await),
-            (Some("anna"), head)
-        );
+        assert_eq!((account.owner_of("L1").await.as_deref(), account.revision().await), (Some("anna"), head));
     })
     .await;
 }
@@ -157,11 +122,7 @@ async fn an_unchanged_answer_is_bound_to_its_id_too() {
         account.assign("L1", "ben").ok().await;
         let late = assign.ok().await;
         assert_eq!((late.outcome(), late.replayed), (Outcome::Unchanged, true));
-        assert_eq!(
-            account.owner_of("L1").await.as_deref(),
-            Some("ben"),
-            "a late retry undoes nobody's change"
-        );
+        assert_eq!(account.owner_of("L1").await.as_deref(), Some("ben"), "a late retry undoes nobody's change");
     })
     .await;
 }
@@ -171,12 +132,7 @@ async fn a_refused_call_does_not_use_up_its_id() {
     check(async |world| {
         let account = team(world).await;
         let id = id();
-        account
-            .assign("L1", "ghost")
-            .once(&id)
-            .refused()
-            .await
-            .is("OWNER_UNKNOWN");
+        account.assign("L1", "ghost").once(&id).refused().await.is("OWNER_UNKNOWN");
         account.assign("L1", "").once(&id).refused().await.is("INVALID_FIELD");
         let corrected = account.assign("L1", "anna").once(&id).ok().await;
         assert_eq!((corrected.outcome(), corrected.replayed), (Outcome::Assigned, false));
@@ -221,14 +177,7 @@ async fn the_spelling_of_an_id_does_not_make_another_request() {
         let account = team(world).await;
         let id = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff";
         account.assign("L1", "anna").once(id).ok().await;
-        assert!(
-            account
-                .assign("L1", "anna")
-                .once(&id.to_uppercase())
-                .ok()
-                .await
-                .replayed
-        );
+        assert!(account.assign("L1", "anna").once(&id.to_uppercase()).ok().await.replayed);
     })
     .await;
 }

@@ -4,12 +4,7 @@ use crate::support::pb::{DefaultSender, Settings};
 use crate::support::*;
 
 fn sender(name: &str) -> Settings {
-    Settings {
-        default_sender: Some(DefaultSender {
-            name: name.to_owned(),
-            email: "team@example.com".to_owned(),
-        }),
-    }
+    Settings { default_sender: Some(DefaultSender { name: name.to_owned(), email: "team@example.com".to_owned() }) }
 }
 
 #[tokio::test]
@@ -30,18 +25,12 @@ async fn settings_are_replaced_as_a_whole() {
         assert_eq!((answer.outcome(), answer.revision), (Outcome::Updated, 1));
         account.leads(["L1"]).await;
         let read = account.settings().ok().await;
-        assert_eq!(
-            (read.settings, read.settings_revision, read.revision),
-            (Some(sender("The team")), 1, 2)
-        );
+        assert_eq!((read.settings, read.settings_revision, read.revision), (Some(sender("The team")), 1, 2));
         let same = account.set_settings(sender("The team")).ok().await;
         assert_eq!((same.outcome(), same.revision), (Outcome::Unchanged, 2));
         account.set_settings(Settings::default()).ok().await;
         let read = account.settings().ok().await;
-        assert_eq!(
-            (read.settings.unwrap_or_default(), read.settings_revision),
-            (Settings::default(), 3)
-        );
+        assert_eq!((read.settings.unwrap_or_default(), read.settings_revision), (Settings::default(), 3));
     })
     .await;
 }
@@ -50,20 +39,12 @@ async fn settings_are_replaced_as_a_whole() {
 async fn settings_that_somebody_else_changed_are_not_overwritten() {
     check(async |world| {
         let account = world.account();
-        let first = account
-            .set_settings(sender("One"))
-            .with(|request| request.expected_revision = Some(0))
-            .ok()
-            .await;
+        let first = account.set_settings(sender("One")).with(|request| request.expected_revision = Some(0)).ok().await;
         account.leads(["L1"]).await;
-        let second = account
-            .set_settings(sender("Two"))
-            .with(|request| request.expected_revision = Some(0));
+        let second = account.set_settings(sender("Two")).with(|request| request.expected_revision = Some(0));
         let refusal = second.refused().await.is("REVISION_MISMATCH");
         refusal.says("current_revision", first.revision).lacks("lead_id");
-        let third = account
-            .set_settings(sender("Two"))
-            .with(|request| request.expected_revision = Some(1));
+        let third = account.set_settings(sender("Two")).with(|request| request.expected_revision = Some(1));
         assert_eq!(third.ok().await.outcome(), Outcome::Updated);
     })
     .await;
@@ -73,9 +54,7 @@ async fn settings_that_somebody_else_changed_are_not_overwritten() {
 async fn a_settings_update_without_settings_is_refused() {
     check(async |world| {
         let account = world.account();
-        let call = account
-            .set_settings(Settings::default())
-            .with(|request| request.settings = None);
+        let call = account.set_settings(Settings::default()).with(|request| request.settings = None);
         call.refused().await.is("INVALID_FIELD").names(&["settings"]);
     })
     .await;

@@ -11,11 +11,7 @@ async fn a_read_reflects_every_write_that_was_answered_on_any_replica() {
             here.members(["anna", "ben"]).await;
             here.leads(["L1"]).await;
             for round in 0..30 {
-                let (writer, reader) = if round % 2 == 0 {
-                    (&here, &there)
-                } else {
-                    (&there, &here)
-                };
+                let (writer, reader) = if round % 2 == 0 { (&here, &there) } else { (&there, &here) };
                 let owner = ["anna", "ben"][round / 2 % 2];
                 let revision = writer.assign("L1", owner).ok().await.revision;
                 let read = reader.owner("L1").ok().await;
@@ -36,16 +32,8 @@ async fn a_read_waits_for_the_revision_it_names() {
             there.owners(["L1"]).ok().await;
             let revision = here.register([owned("L1", "anna")]).ok().await.revision;
             let read = there.owner("L1").at_least(revision).ok().await;
-            assert_eq!(
-                (read.ownership.unwrap().owner_id.as_deref(), read.revision),
-                (Some("anna"), revision)
-            );
-            let future = there
-                .owner("L1")
-                .at_least(revision + 1)
-                .refused()
-                .await
-                .is("POSITION_IN_FUTURE");
+            assert_eq!((read.ownership.unwrap().owner_id.as_deref(), read.revision), (Some("anna"), revision));
+            let future = there.owner("L1").at_least(revision + 1).refused().await.is("POSITION_IN_FUTURE");
             future.says("requested", revision + 1).says("head_revision", revision);
             for refusal in [
                 there.list(anybody()).at_least(99).refused().await,
@@ -85,9 +73,7 @@ async fn a_hurried_read_says_which_revision_it_shows_and_catches_up_by_itself() 
 /// A load of leads that weigh something.
 async fn fill(account: &Account, count: usize) -> Result<(), tonic::Status> {
     let heavy = |number: usize| pb::NewLead {
-        attributes: (0..16)
-            .map(|key| (format!("key_{key}"), format!("{number}-{key}-{}", "x".repeat(100))))
-            .collect(),
+        attributes: (0..16).map(|key| (format!("key_{key}"), format!("{number}-{key}-{}", "x".repeat(100)))).collect(),
         ..lead(&format!("L{number}"))
     };
     let all: Vec<_> = (0..count).map(heavy).collect();

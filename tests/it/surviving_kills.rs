@@ -31,9 +31,8 @@ async fn every_acknowledged_change_is_there_after_kill_nine() {
     check(async |world| {
         let account = world.account();
         account.members(["anna", "ben"]).await;
-        let leads: Vec<_> = (0..4)
-            .flat_map(|name| (0..20).map(move |number| lead(&format!("W{name}-{number}"))))
-            .collect();
+        let leads: Vec<_> =
+            (0..4).flat_map(|name| (0..20).map(move |number| lead(&format!("W{name}-{number}")))).collect();
         account.register(leads).ok().await;
         let mut dice = Dice(42);
         for kill in 0..5 {
@@ -59,20 +58,13 @@ async fn every_acknowledged_change_is_there_after_kill_nine() {
                 request.after_revision = before;
                 request.page_size = 1_000;
             });
-            let kept: BTreeSet<_> = account
-                .log(since)
-                .await
-                .into_iter()
-                .map(|change| (change.reason, change.revision))
-                .collect();
+            let kept: BTreeSet<_> =
+                account.log(since).await.into_iter().map(|change| (change.reason, change.revision)).collect();
             let unchanged = |revision: &i64| *revision <= before;
             for (reason, revision) in acknowledged.iter().filter(|(_, revision)| !unchanged(revision)) {
                 let there = kept.contains(&(reason.clone(), *revision));
                 // An UNCHANGED bulk names a revision of somebody else. Owners alternate: only a first round can be one.
-                assert!(
-                    there || reason.ends_with("/0"),
-                    "{reason} at {revision} was acknowledged and is gone"
-                );
+                assert!(there || reason.ends_with("/0"), "{reason} at {revision} was acknowledged and is gone");
             }
             // Whole bulks or nothing.
             for revision in kept.iter().map(|(_, revision)| *revision).collect::<BTreeSet<_>>() {
@@ -98,19 +90,13 @@ async fn a_second_process_over_the_same_sqlite_file_is_refused() {
             (Store::Sqlite, Ok(_)) => panic!("two processes over one SQLite file"),
             (Store::Postgres, another) => {
                 let another = another.expect("Postgres takes as many replicas as there are");
-                let channel = tonic::transport::Endpoint::from_shared(another.url().to_owned())
-                    .unwrap()
-                    .connect_lazy();
+                let channel = tonic::transport::Endpoint::from_shared(another.url().to_owned()).unwrap().connect_lazy();
                 assert_eq!(Account::new(&account.id, channel).owner_of("L1").await, None);
             }
         }
         assert_eq!(account.owner_of("L1").await, None, "the first one is not disturbed");
         world.restart(0);
-        assert_eq!(
-            account.through(world, 0).owner_of("L1").await,
-            None,
-            "a lock does not outlive its process"
-        );
+        assert_eq!(account.through(world, 0).owner_of("L1").await, None, "a lock does not outlive its process");
     })
     .await;
 }
@@ -121,11 +107,7 @@ async fn a_book_that_is_loaded_answers_as_the_one_that_was_written() {
         let account = world.account();
         account
             .upsert([
-                pb::Member {
-                    capacity: Some(2),
-                    avatar_url: "http://x/y".to_owned(),
-                    ..member("anna")
-                },
+                pb::Member { capacity: Some(2), avatar_url: "http://x/y".to_owned(), ..member("anna") },
                 member("ben"),
             ])
             .ok()
@@ -134,11 +116,7 @@ async fn a_book_that_is_loaded_answers_as_the_one_that_was_written() {
             .register([
                 owned("L1", "anna"),
                 lead("L2"),
-                pb::NewLead {
-                    closed: true,
-                    stage: "Won".to_owned(),
-                    ..owned("L3", "ben")
-                },
+                pb::NewLead { closed: true, stage: "Won".to_owned(), ..owned("L3", "ben") },
             ])
             .ok()
             .await;

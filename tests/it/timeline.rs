@@ -10,12 +10,7 @@ async fn life(world: &World) -> Account {
     account.leads(["L1"]).await;
     account.assign("L1", "anna").source(Source::Ui).ok().await;
     account.leads(["L2"]).await;
-    account
-        .assign("L1", "ben")
-        .source(Source::Automation)
-        .reason("went quiet")
-        .ok()
-        .await;
+    account.assign("L1", "ben").source(Source::Automation).reason("went quiet").ok().await;
     account.unassign("L1").ok().await;
     account.forget(["L1"]).ok().await;
     account
@@ -31,31 +26,15 @@ async fn a_timeline_tells_everything_either_way() {
         let account = life(world).await;
         let changes = account.timeline("L1").ok().await.changes;
         use ChangeKind::*;
-        assert_eq!(
-            kinds(&changes),
-            [Registered, Assigned, Reassigned, Unassigned, Forgotten]
-        );
+        assert_eq!(kinds(&changes), [Registered, Assigned, Reassigned, Unassigned, Forgotten]);
         let revisions: Vec<_> = changes.iter().map(|change| change.revision).collect();
         assert_eq!(revisions, [2, 3, 5, 6, 7]);
-        let owners: Vec<_> = changes
-            .iter()
-            .map(|change| (change.previous_owner_id.as_deref(), change.owner_id.as_deref()))
-            .collect();
+        let owners: Vec<_> =
+            changes.iter().map(|change| (change.previous_owner_id.as_deref(), change.owner_id.as_deref())).collect();
         let (anna, ben) = (Some("anna"), Some("ben"));
-        assert_eq!(
-            owners,
-            [(None, None), (None, anna), (anna, ben), (ben, None), (None, None)]
-        );
-        assert_eq!(
-            (changes[2].source(), changes[2].reason.as_str()),
-            (Source::Automation, "went quiet")
-        );
-        let mut newest_first = account
-            .timeline("L1")
-            .with(|request| request.newest_first = true)
-            .ok()
-            .await
-            .changes;
+        assert_eq!(owners, [(None, None), (None, anna), (anna, ben), (ben, None), (None, None)]);
+        assert_eq!((changes[2].source(), changes[2].reason.as_str()), (Source::Automation, "went quiet"));
+        let mut newest_first = account.timeline("L1").with(|request| request.newest_first = true).ok().await.changes;
         newest_first.reverse();
         assert_eq!(newest_first, changes);
     })
@@ -80,10 +59,7 @@ async fn a_timeline_comes_page_by_page_either_way() {
             assert_eq!(paged, whole);
         }
         // Pages cut through a revision, too.
-        account
-            .register((0..10).map(|number| lead(&format!("X{number}"))).collect::<Vec<_>>())
-            .ok()
-            .await;
+        account.register((0..10).map(|number| lead(&format!("X{number}"))).collect::<Vec<_>>()).ok().await;
         let paged = account.changes().with(|request| {
             request.page_size = 3;
             request.after_revision = 7;
@@ -106,12 +82,8 @@ async fn a_span_of_revisions_begins_after_and_ends_with_what_is_named() {
         assert_eq!(revisions, [4, 5, 6]);
         let empty = account.changes().with(|request| request.after_revision = 7).ok().await;
         assert_eq!((empty.changes.len(), empty.revision), (0, 7));
-        let future = account
-            .changes()
-            .with(|request| request.after_revision = 8)
-            .refused()
-            .await
-            .is("POSITION_IN_FUTURE");
+        let future =
+            account.changes().with(|request| request.after_revision = 8).refused().await.is("POSITION_IN_FUTURE");
         future.says("requested", 8).says("head_revision", 7);
     })
     .await;
@@ -128,9 +100,7 @@ async fn every_filter_of_changes_holds() {
             (&[], |it| it.owner_ids = vec!["ghost".to_owned()]),
             (&[2, 3, 4, 6, 7], |it| it.unassigned = true),
             (&[4], |it| it.lead_ids = vec!["L2".to_owned()]),
-            (&[5, 7], |it| {
-                it.kinds = vec![ChangeKind::Reassigned.into(), ChangeKind::Forgotten.into()]
-            }),
+            (&[5, 7], |it| it.kinds = vec![ChangeKind::Reassigned.into(), ChangeKind::Forgotten.into()]),
             (&[3], |it| it.sources = vec![Source::Ui.into()]),
             (&[2, 3, 4, 5, 6, 7], |it| {
                 it.unassigned = true;
@@ -158,12 +128,7 @@ async fn every_filter_of_changes_holds() {
 async fn a_lead_that_was_never_known_has_no_timeline() {
     check(async |world| {
         let account = life(world).await;
-        account
-            .timeline("L9")
-            .refused()
-            .await
-            .is("LEAD_NOT_FOUND")
-            .says("lead_id", "L9");
+        account.timeline("L9").refused().await.is("LEAD_NOT_FOUND").says("lead_id", "L9");
         account.forget(["L2"]).ok().await;
         assert_eq!(account.timeline("L2").ok().await.changes.len(), 2);
     })
@@ -177,18 +142,10 @@ async fn the_owner_right_after_each_revision_is_the_one_the_timeline_names() {
         let expected = [None, Some("anna"), Some("anna"), Some("ben"), None];
         for (revision, owner) in (2..).zip(expected) {
             let answer = account.owner("L1").at_revision(revision).ok().await;
-            assert_eq!(
-                (answer.ownership.unwrap().owner_id.as_deref(), answer.revision),
-                (owner, revision)
-            );
+            assert_eq!((answer.ownership.unwrap().owner_id.as_deref(), answer.revision), (owner, revision));
         }
         for revision in [0, 1, 7] {
-            account
-                .owner("L1")
-                .at_revision(revision)
-                .refused()
-                .await
-                .is("LEAD_NOT_FOUND");
+            account.owner("L1").at_revision(revision).refused().await.is("LEAD_NOT_FOUND");
         }
         account
             .owner("L1")
@@ -199,10 +156,7 @@ async fn the_owner_right_after_each_revision_is_the_one_the_timeline_names() {
             .says("requested", 8)
             .says("head_revision", 7);
         let both = account.owners(["L1", "L2"]).at_revision(3).ok().await;
-        assert_eq!(
-            (both.ownerships.len(), both.unknown_lead_ids),
-            (1, vec!["L2".to_owned()])
-        );
+        assert_eq!((both.ownerships.len(), both.unknown_lead_ids), (1, vec!["L2".to_owned()]));
         let then = account.owners(["L2", "L1"]).at_revision(4).ok().await.ownerships;
         assert_eq!((then[1].owner_id.as_deref(), then[1].revision), (Some("anna"), 3));
     })
@@ -224,18 +178,8 @@ async fn the_owner_at_a_time_changes_at_the_very_microsecond() {
             }
         }
         let born = micros(&changes[0].occurred_at);
-        account
-            .owner("L1")
-            .at_time(at(born - 1))
-            .refused()
-            .await
-            .is("LEAD_NOT_FOUND");
-        account
-            .owner("L1")
-            .at_time(at(now() + 3_600_000_000))
-            .refused()
-            .await
-            .is("POSITION_IN_FUTURE");
+        account.owner("L1").at_time(at(born - 1)).refused().await.is("LEAD_NOT_FOUND");
+        account.owner("L1").at_time(at(now() + 3_600_000_000)).refused().await.is("POSITION_IN_FUTURE");
     })
     .await;
 }

@@ -38,18 +38,11 @@ async fn a_position_before_the_floor_is_refused_with_the_valid_range() {
                 account.owner("L1").at_time(at(0)).refused().await,
             ];
             for refusal in calls {
-                refusal
-                    .is("POSITION_TOO_OLD")
-                    .says("head_revision", 3)
-                    .says("floor_revision", floor);
+                refusal.is("POSITION_TOO_OLD").says("head_revision", 3).says("floor_revision", floor);
             }
             let start = account.watch().since(at(0)).refused().await.is("POSITION_TOO_OLD");
             assert!(start.number("floor_revision") >= floor);
-            assert_eq!(
-                account.owner_of("L1").await.as_deref(),
-                Some("anna"),
-                "the present is never trimmed"
-            );
+            assert_eq!(account.owner_of("L1").await.as_deref(), Some("anna"), "the present is never trimmed");
         })
         .await;
 }

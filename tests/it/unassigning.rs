@@ -9,10 +9,7 @@ async fn an_unassigned_lead_has_no_owner_and_names_the_one_before() {
         account.members(["anna"]).await;
         let owned_at = account.register([owned("L1", "anna")]).ok().await.revision;
         let answer = account.unassign("L1").reason("on holiday").ok().await;
-        assert_eq!(
-            (answer.outcome(), answer.previous_owner_id.as_deref()),
-            (Outcome::Unassigned, Some("anna"))
-        );
+        assert_eq!((answer.outcome(), answer.previous_owner_id.as_deref()), (Outcome::Unassigned, Some("anna")));
         assert_eq!(answer.revision, owned_at + 1);
         let ownership = account.owner("L1").ok().await.ownership;
         assert_eq!(ownership, answer.ownership);
@@ -48,12 +45,7 @@ async fn unassigning_an_unassigned_lead_changes_nothing() {
 async fn a_lead_that_is_not_known_cannot_be_unassigned() {
     check(async |world| {
         let account = world.account();
-        account
-            .unassign("L9")
-            .refused()
-            .await
-            .is("LEAD_NOT_FOUND")
-            .says("lead_id", "L9");
+        account.unassign("L9").refused().await.is("LEAD_NOT_FOUND").says("lead_id", "L9");
         assert_eq!(account.revision().await, 0);
     })
     .await;

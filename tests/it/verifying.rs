@@ -9,10 +9,7 @@ async fn busy(world: &World) -> Account {
     account.assign("L1", "ben").ok().await;
     account
         .set_settings(pb::Settings {
-            default_sender: Some(pb::DefaultSender {
-                name: "T".into(),
-                email: "t@example.com".into(),
-            }),
+            default_sender: Some(pb::DefaultSender { name: "T".into(), email: "t@example.com".into() }),
         })
         .ok()
         .await;
@@ -32,67 +29,22 @@ async fn allow_forging(sql: &Sql) {
 /// What is done to an account, and a word of the complaint. `$` stands for the account.
 const DAMAGES: [(&str, &str); 18] = [
     ("delete from fact where account_id = $ and revision = 3", "not dense"),
-    (
-        "delete from fact where account_id = $ and revision = 5 and ordinal = 0",
-        "ordinals of 5",
-    ),
-    (
-        "update fact set occurred_at = occurred_at - 3600000000 where account_id = $ and revision = 3",
-        "the time of 3.0",
-    ),
-    (
-        "update fact set previous_owner_id = 'cem' where account_id = $ and revision = 3",
-        "was owned by",
-    ),
-    (
-        "update fact set owner_id = 'cem' where account_id = $ and revision = 5 and ordinal = 0",
-        "owner of L1",
-    ),
-    (
-        "update fact set payload = '{}' where account_id = $ and revision = 2 and ordinal = 0",
-        "projection of L1",
-    ),
-    (
-        "update account_head set revision = 6 where account_id = $",
-        "not dense up to 6",
-    ),
-    (
-        "update account_head set changed_at = changed_at + 1 where account_id = $",
-        "the head has another time",
-    ),
+    ("delete from fact where account_id = $ and revision = 5 and ordinal = 0", "ordinals of 5"),
+    ("update fact set occurred_at = occurred_at - 3600000000 where account_id = $ and revision = 3", "the time of 3.0"),
+    ("update fact set previous_owner_id = 'cem' where account_id = $ and revision = 3", "was owned by"),
+    ("update fact set owner_id = 'cem' where account_id = $ and revision = 5 and ordinal = 0", "owner of L1"),
+    ("update fact set payload = '{}' where account_id = $ and revision = 2 and ordinal = 0", "projection of L1"),
+    ("update account_head set revision = 6 where account_id = $", "not dense up to 6"),
+    ("update account_head set changed_at = changed_at + 1 where account_id = $", "the head has another time"),
     ("delete from account_head where account_id = $", "without a head"),
-    (
-        "update lead set owner_id = null where account_id = $ and lead_id = 'L1'",
-        "owner of L1",
-    ),
-    (
-        "update lead set owner_since = owner_since + 1 where account_id = $ and lead_id = 'L2'",
-        "owner of L2",
-    ),
-    (
-        "update lead set revision = 1 where account_id = $ and lead_id = 'L2'",
-        "owner of L2",
-    ),
-    (
-        "update lead set stage = 'other' where account_id = $ and lead_id = 'L1'",
-        "projection of L1",
-    ),
-    (
-        "delete from lead where account_id = $ and lead_id = 'L1'",
-        "owner of L1",
-    ),
-    (
-        "update member set standing = 'inactive' where account_id = $ and member_id = 'anna'",
-        "members",
-    ),
-    (
-        "delete from member where account_id = $ and member_id = 'ben'",
-        "members",
-    ),
-    (
-        "update account_settings set default_sender_name = 'X' where account_id = $",
-        "settings",
-    ),
+    ("update lead set owner_id = null where account_id = $ and lead_id = 'L1'", "owner of L1"),
+    ("update lead set owner_since = owner_since + 1 where account_id = $ and lead_id = 'L2'", "owner of L2"),
+    ("update lead set revision = 1 where account_id = $ and lead_id = 'L2'", "owner of L2"),
+    ("update lead set stage = 'other' where account_id = $ and lead_id = 'L1'", "projection of L1"),
+    ("delete from lead where account_id = $ and lead_id = 'L1'", "owner of L1"),
+    ("update member set standing = 'inactive' where account_id = $ and member_id = 'anna'", "members"),
+    ("delete from member where account_id = $ and member_id = 'ben'", "members"),
+    ("update account_settings set default_sender_name = 'X' where account_id = $", "settings"),
     ("delete from account_settings where account_id = $", "settings"),
 ];
 
@@ -111,11 +63,7 @@ async fn damage_to_any_table_is_noticed() {
     }
     let complaints = world.complaints().await;
     for (account, (damage, word)) in accounts.iter().zip(DAMAGES) {
-        let said: Vec<_> = complaints
-            .iter()
-            .filter(|(id, _)| *id == account.id)
-            .map(|(_, said)| said)
-            .collect();
+        let said: Vec<_> = complaints.iter().filter(|(id, _)| *id == account.id).map(|(_, said)| said).collect();
         assert!(said.iter().any(|said| said.contains(word)), "{damage}: {said:#?}");
     }
     assert!(!complaints.iter().any(|(id, _)| *id == healthy.id), "{complaints:#?}");
@@ -135,28 +83,15 @@ async fn a_book_that_disagrees_with_log_and_tables_is_noticed() {
         assert_eq!(sql.run(statement.replace('$', &format!("'{}'", account.id))).await, 1);
     }
     let complaints = world.complaints().await;
-    assert!(
-        complaints
-            .iter()
-            .any(|(_, said)| said.contains("the book differs in leads")),
-        "{complaints:#?}"
-    );
-    assert!(
-        complaints.iter().any(|(_, said)| said.contains("counts")),
-        "{complaints:#?}"
-    );
+    assert!(complaints.iter().any(|(_, said)| said.contains("the book differs in leads")), "{complaints:#?}");
+    assert!(complaints.iter().any(|(_, said)| said.contains("counts")), "{complaints:#?}");
 }
 
 #[tokio::test]
 async fn a_fact_is_never_rewritten_not_even_by_hand() {
     check(async |world| {
         busy(world).await;
-        let refused = world
-            .sql()
-            .await
-            .try_run("update fact set reason = 'forged'")
-            .await
-            .unwrap_err();
+        let refused = world.sql().await.try_run("update fact set reason = 'forged'").await.unwrap_err();
         assert!(refused.contains("fact_is_immutable"), "{refused}");
     })
     .await;

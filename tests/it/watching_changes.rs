@@ -15,9 +15,7 @@ async fn team(world: &World) -> Account {
 }
 
 async fn log(account: &Account) -> Vec<OwnerChange> {
-    account
-        .log(account.changes().with(|request| request.page_size = 1_000))
-        .await
+    account.log(account.changes().with(|request| request.page_size = 1_000)).await
 }
 
 #[tokio::test]
@@ -31,10 +29,7 @@ async fn a_watch_tells_every_change_from_the_beginning_and_then_live() {
             let mut heard = watching.until(2).await;
             for round in 0..20 {
                 let through = if round % 2 == 0 { &account } else { &elsewhere };
-                through
-                    .assign("L1", if round % 4 < 2 { "anna" } else { "ben" })
-                    .ok()
-                    .await;
+                through.assign("L1", if round % 4 < 2 { "anna" } else { "ben" }).ok().await;
             }
             account.bulk([to("L2", "anna"), to("L3", "ben")]).ok().await;
             heard.extend(watching.until(account.revision().await).await);
@@ -49,15 +44,9 @@ async fn a_bulk_arrives_whole_in_one_message() {
         let account = world.account();
         account.members(["anna"]).await;
         let ids: Vec<String> = (0..1_000).map(|number| format!("L{number}")).collect();
-        account
-            .register(ids.iter().map(|id| lead(id)).collect::<Vec<_>>())
-            .ok()
-            .await;
+        account.register(ids.iter().map(|id| lead(id)).collect::<Vec<_>>()).ok().await;
         let mut watching = account.watch().after(2).open().await;
-        account
-            .bulk(ids.iter().map(|id| to(id, "anna")).collect::<Vec<_>>())
-            .ok()
-            .await;
+        account.bulk(ids.iter().map(|id| to(id, "anna")).collect::<Vec<_>>()).ok().await;
         let heard = loop {
             if let Heard::Changes(changes) = watching.next().await.unwrap() {
                 break changes;
@@ -85,10 +74,7 @@ async fn a_watch_resumes_on_any_replica_and_after_a_restart() {
                 account = account.through(world, 0);
                 let replica = account.through(world, round % 2);
                 watching = replica.watch().after(position).of_history(&history).open().await;
-                assert_eq!(
-                    (watching.started.revision, &watching.started.history_id),
-                    (position, &history)
-                );
+                assert_eq!((watching.started.revision, &watching.started.history_id), (position, &history));
             }
             heard.extend(watching.until(account.revision().await).await);
             assert_eq!(heard, log(&account).await);
@@ -100,31 +86,13 @@ async fn a_watch_resumes_on_any_replica_and_after_a_restart() {
 async fn a_watch_that_matches_nothing_moves_on_and_resumes_from_there() {
     check(async |world| {
         let account = team(world).await;
-        let nothing = ChangeFilter {
-            owner_ids: vec!["ghost".to_owned()],
-            ..Default::default()
-        };
-        let mut watching = account
-            .watch()
-            .earliest()
-            .filtered(nothing.clone())
-            .every(1)
-            .open()
-            .await;
+        let nothing = ChangeFilter { owner_ids: vec!["ghost".to_owned()], ..Default::default() };
+        let mut watching = account.watch().earliest().filtered(nothing.clone()).every(1).open().await;
         for round in 0..10 {
-            account
-                .assign("L1", if round % 2 == 0 { "anna" } else { "ben" })
-                .ok()
-                .await;
+            account.assign("L1", if round % 2 == 0 { "anna" } else { "ben" }).ok().await;
         }
         assert_eq!(watching.until(12).await, []);
-        let mut resumed = account
-            .watch()
-            .after(watching.position)
-            .filtered(nothing)
-            .every(1)
-            .open()
-            .await;
+        let mut resumed = account.watch().after(watching.position).filtered(nothing).every(1).open().await;
         assert!(matches!(resumed.next().await.unwrap(), Heard::Progress));
         assert_eq!(resumed.position, 12);
     })
@@ -149,38 +117,18 @@ async fn a_filtered_watch_tells_exactly_what_matches() {
         let filters = changes.map(|change| with(ChangeFilter::default(), change));
         let mut live = Vec::new();
         for filter in &filters {
-            live.push(
-                account
-                    .watch()
-                    .earliest()
-                    .filtered(filter.clone())
-                    .every(1)
-                    .open()
-                    .await,
-            );
+            live.push(account.watch().earliest().filtered(filter.clone()).every(1).open().await);
         }
         account.assign("L1", "anna").ok().await;
-        account
-            .bulk([to("L1", "ben"), to("L2", "anna"), to("L3", "ben")])
-            .source(Source::Ui)
-            .ok()
-            .await;
+        account.bulk([to("L1", "ben"), to("L2", "anna"), to("L3", "ben")]).source(Source::Ui).ok().await;
         account.bulk([nobodys("L1"), to("L2", "ben")]).ok().await;
         account.forget(["L2", "L3"]).ok().await;
         let head = account.revision().await;
         for (filter, live) in filters.iter().zip(&mut live) {
-            let listed = account
-                .log(account.changes().with(|request| request.filter = Some(filter.clone())))
-                .await;
+            let listed = account.log(account.changes().with(|request| request.filter = Some(filter.clone()))).await;
             assert!(!listed.is_empty(), "{filter:?} matches something");
             assert_eq!(live.until(head).await, listed, "live: {filter:?}");
-            let mut replayed = account
-                .watch()
-                .earliest()
-                .filtered(filter.clone())
-                .every(1)
-                .open()
-                .await;
+            let mut replayed = account.watch().earliest().filtered(filter.clone()).every(1).open().await;
             assert_eq!(replayed.until(head).await, listed, "from the log: {filter:?}");
         }
     })
@@ -198,10 +146,7 @@ async fn a_watch_is_never_silent_for_longer_than_it_says() {
             assert!(matches!(watching.next().await.unwrap(), Heard::Progress));
         }
         let silence = start.elapsed();
-        assert!(
-            silence.as_secs_f64() > 1.0 && silence.as_secs_f64() < 8.0,
-            "three intervals took {silence:?}"
-        );
+        assert!(silence.as_secs_f64() > 1.0 && silence.as_secs_f64() < 8.0, "three intervals took {silence:?}");
         assert_eq!(watching.position, 2);
         let unset = account.watch().open().await;
         assert_eq!(unset.started.progress_interval, Some(duration(15)));
@@ -219,11 +164,7 @@ async fn six_watchers_hear_the_same() {
                 watchers.push(account.through(world, index).watch().earliest().open().await);
             }
             for round in 0..10 {
-                account
-                    .through(world, round)
-                    .assign("L1", if round % 2 == 0 { "anna" } else { "ben" })
-                    .ok()
-                    .await;
+                account.through(world, round).assign("L1", if round % 2 == 0 { "anna" } else { "ben" }).ok().await;
             }
             let (head, truth) = (account.revision().await, log(&account).await);
             for watcher in &mut watchers {

@@ -22,12 +22,7 @@ async fn a_watch_can_start_anywhere_up_to_the_present() {
         let born = micros(&first.occurred_at);
         let starts = [
             (account.watch(), 3),
-            (
-                account
-                    .watch()
-                    .with(|request| request.start = Some(pb::watch_owner_changes_request::Start::Now(()))),
-                3,
-            ),
+            (account.watch().with(|request| request.start = Some(pb::watch_owner_changes_request::Start::Now(()))), 3),
             (account.watch().earliest(), 0),
             (account.watch().after(0), 0),
             (account.watch().after(2), 2),
@@ -42,10 +37,7 @@ async fn a_watch_can_start_anywhere_up_to_the_present() {
             // By time, a start may lie on any revision before the first change it has to tell.
             let fits = heard_from == position || (asked.contains("Since") && heard_from < 2);
             assert!(fits, "{asked} starts at {heard_from}");
-            assert_eq!(
-                (watching.started.head_revision, watching.started.floor_revision),
-                (3, 0)
-            );
+            assert_eq!((watching.started.head_revision, watching.started.floor_revision), (3, 0));
             assert!(!watching.started.history_id.is_empty());
         }
     })
@@ -76,10 +68,7 @@ async fn a_start_in_the_future_is_refused_with_the_valid_range() {
         let account = three(world).await;
         for revision in [4, 1_000, i64::MAX] {
             let refusal = account.watch().after(revision).refused().await.is("POSITION_IN_FUTURE");
-            refusal
-                .says("requested", revision)
-                .says("floor_revision", 0)
-                .says("head_revision", 3);
+            refusal.says("requested", revision).says("floor_revision", 0).says("head_revision", 3);
         }
         account
             .watch()
@@ -88,13 +77,7 @@ async fn a_start_in_the_future_is_refused_with_the_valid_range() {
             .await
             .is("POSITION_IN_FUTURE")
             .says("head_revision", 3);
-        account
-            .watch()
-            .after(-1)
-            .refused()
-            .await
-            .is("INVALID_FIELD")
-            .names(&["after_revision"]);
+        account.watch().after(-1).refused().await.is("INVALID_FIELD").names(&["after_revision"]);
     })
     .await;
 }
@@ -104,26 +87,11 @@ async fn a_start_in_another_history_is_refused() {
     check(async |world| {
         let account = three(world).await;
         let history = account.watch().open().await.started.history_id;
-        let refusal = account
-            .watch()
-            .after(1)
-            .of_history(ELSEWHERE)
-            .refused()
-            .await
-            .is("HISTORY_MISMATCH");
-        refusal
-            .says("history_id", &history)
-            .says("floor_revision", 0)
-            .says("head_revision", 3);
+        let refusal = account.watch().after(1).of_history(ELSEWHERE).refused().await.is("HISTORY_MISMATCH");
+        refusal.says("history_id", &history).says("floor_revision", 0).says("head_revision", 3);
         account.watch().after(1).of_history(&history).open().await;
         // After a restore the revision may be anything: the history is what is wrong, and is said first.
-        account
-            .watch()
-            .after(99)
-            .of_history(ELSEWHERE)
-            .refused()
-            .await
-            .is("HISTORY_MISMATCH");
+        account.watch().after(99).of_history(ELSEWHERE).refused().await.is("HISTORY_MISMATCH");
     })
     .await;
 }
@@ -133,19 +101,10 @@ async fn silence_can_be_set_from_one_second_to_sixty() {
     check(async |world| {
         let account = three(world).await;
         for seconds in [1, 60] {
-            assert_eq!(
-                account.watch().every(seconds).open().await.started.progress_interval,
-                Some(duration(seconds))
-            );
+            assert_eq!(account.watch().every(seconds).open().await.started.progress_interval, Some(duration(seconds)));
         }
         for seconds in [-1, 0, 61] {
-            account
-                .watch()
-                .every(seconds)
-                .refused()
-                .await
-                .is("INVALID_FIELD")
-                .names(&["progress_interval"]);
+            account.watch().every(seconds).refused().await.is("INVALID_FIELD").names(&["progress_interval"]);
         }
     })
     .await;
@@ -170,17 +129,10 @@ async fn a_caller_holds_so_many_watches_and_no_more() {
 /// Bulks with long reasons: about a third of a megabyte each on the wire.
 async fn flood(account: &Account, rounds: usize) {
     let ids: Vec<String> = (0..400).map(|number| format!("F{number}")).collect();
-    account
-        .register(ids.iter().map(|id| lead(id)).collect::<Vec<_>>())
-        .ok()
-        .await;
+    account.register(ids.iter().map(|id| lead(id)).collect::<Vec<_>>()).ok().await;
     for round in 0..rounds {
         let item = |id: &String| if round % 2 == 0 { to(id, "anna") } else { nobodys(id) };
-        account
-            .bulk(ids.iter().map(item).collect::<Vec<_>>())
-            .reason(&"x".repeat(500))
-            .ok()
-            .await;
+        account.bulk(ids.iter().map(item).collect::<Vec<_>>()).reason(&"x".repeat(500)).ok().await;
     }
 }
 
@@ -217,11 +169,7 @@ async fn a_reader_who_takes_nothing_is_cut_and_told_where_to_resume() {
             let (position, refusal) = stuck.end().await;
             let refusal = refusal.is("WATCH_TOO_SLOW");
             assert!(refusal.number("blocked_seconds") >= 1);
-            assert_eq!(
-                refusal.number("revision"),
-                position,
-                "what arrived is what was handed over"
-            );
+            assert_eq!(refusal.number("revision"), position, "what arrived is what was handed over");
             assert!(position < head);
             let mut resumed = account.watch().after(position).open().await;
             resumed.until(head).await;
@@ -241,10 +189,7 @@ async fn a_watch_of_a_draining_replica_ends_with_the_place_to_resume() {
             let (position, refusal) = following.end().await;
             assert_eq!((refusal.is("DRAINING").number("revision"), position), (3, 3));
             drop(watching);
-            let status = world.replicas[0]
-                .ended(Duration::from_secs(20))
-                .await
-                .expect("it exits");
+            let status = world.replicas[0].ended(Duration::from_secs(20)).await.expect("it exits");
             assert!(status.success(), "{status:?}");
             world.restart(0);
             let account = account.through(world, 0);

@@ -24,16 +24,7 @@ async fn every_type_reads_back_as_it_was_written() {
         let statement = Statement::from_string(db.get_database_backend(), SELECT);
         let row = Row::find_by_statement(statement).one(&db).await.unwrap();
         let owner_id = owner.map(str::to_owned);
-        assert_eq!(
-            row,
-            Some(Row {
-                closed,
-                owner_id,
-                created_at: i64::MAX,
-                capacity,
-                fingerprint
-            })
-        );
+        assert_eq!(row, Some(Row { closed, owner_id, created_at: i64::MAX, capacity, fingerprint }));
     }
 }
 

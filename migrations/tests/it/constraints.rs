@@ -52,34 +52,13 @@ async fn a_snapshot_row_that_makes_no_sense_is_refused_by_the_constraint_that_fo
         "request VALUES ('a', 'c', 'r', 'Assign', x'00', 1, '{}', 0)"
     };
     let cases = [
-        (
-            "account_head_facts_floor_check",
-            "account_head VALUES ('a', -1, 0, 0, -1)",
-        ),
-        (
-            "account_head_facts_floor_check",
-            "account_head VALUES ('a', 1, 0, 2, 0)",
-        ),
-        (
-            "account_head_history_floor_check",
-            "account_head VALUES ('a', 1, 0, 0, 2)",
-        ),
-        (
-            "lead_revision_check",
-            "lead VALUES ('a', 'l', NULL, 0, 0, 's', 0, false, 0, 'ui', '{}', 0)",
-        ),
-        (
-            "member_standing_check",
-            "member VALUES ('a', 'm', '', '', '', '', NULL, 'gone', NULL, 0)",
-        ),
-        (
-            "member_capacity_check",
-            "member VALUES ('a', 'm', '', '', '', '', NULL, 'active', -1, 0)",
-        ),
-        (
-            "account_settings_default_sender_check",
-            "account_settings VALUES ('a', 'Ada', NULL, 1)",
-        ),
+        ("account_head_facts_floor_check", "account_head VALUES ('a', -1, 0, 0, -1)"),
+        ("account_head_facts_floor_check", "account_head VALUES ('a', 1, 0, 2, 0)"),
+        ("account_head_history_floor_check", "account_head VALUES ('a', 1, 0, 0, 2)"),
+        ("lead_revision_check", "lead VALUES ('a', 'l', NULL, 0, 0, 's', 0, false, 0, 'ui', '{}', 0)"),
+        ("member_standing_check", "member VALUES ('a', 'm', '', '', '', '', NULL, 'gone', NULL, 0)"),
+        ("member_capacity_check", "member VALUES ('a', 'm', '', '', '', '', NULL, 'active', -1, 0)"),
+        ("account_settings_default_sender_check", "account_settings VALUES ('a', 'Ada', NULL, 1)"),
         ("request_fingerprint_check", short_fingerprint),
     ];
     for (constraint, row) in cases {

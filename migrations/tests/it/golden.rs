@@ -21,10 +21,7 @@ async fn the_schema_is_the_one_that_is_committed() {
         fs::write(&path, &schema).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    let diff = TextDiff::from_lines(&committed, &schema)
-        .unified_diff()
-        .header("committed", "migrated")
-        .to_string();
+    let diff = TextDiff::from_lines(&committed, &schema).unified_diff().header("committed", "migrated").to_string();
     assert!(diff.is_empty(), "{file} differs; UPDATE_GOLDEN=1 rewrites it\n{diff}");
 }
 

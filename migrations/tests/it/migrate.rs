@@ -8,10 +8,7 @@ use sea_orm_migration::seaql_migrations;
 use crate::support::{Scratch, on_postgres};
 
 fn all() -> Vec<String> {
-    Migrator::migrations()
-        .iter()
-        .map(|change| change.name().to_owned())
-        .collect()
+    Migrator::migrations().iter().map(|change| change.name().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -48,10 +45,7 @@ async fn everything_is_pending_before_the_first_migration_and_asking_creates_not
 #[tokio::test]
 async fn a_database_that_a_newer_release_migrated_is_served_and_left_alone() {
     let (scratch, db) = Scratch::migrated().await;
-    let newer = seaql_migrations::ActiveModel {
-        version: Set("m29990101_000001_later".into()),
-        applied_at: Set(0),
-    };
+    let newer = seaql_migrations::ActiveModel { version: Set("m29990101_000001_later".into()), applied_at: Set(0) };
     newer.insert(&db).await.unwrap();
     assert!(pending(&db).await.unwrap().is_empty());
     assert!(migrate(&scratch.url).await.unwrap().is_empty());
@@ -62,19 +56,13 @@ async fn each_store_gets_an_identity_and_a_key_of_its_own() {
     let mut seen = HashSet::new();
     for _ in 0..2 {
         let (_scratch, db) = Scratch::migrated().await;
-        let rows = db
-            .query_all_raw(sea_orm::Statement::from_string(db.get_database_backend(), SELECT_META))
-            .await
-            .unwrap();
+        let rows =
+            db.query_all_raw(sea_orm::Statement::from_string(db.get_database_backend(), SELECT_META)).await.unwrap();
         let values: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
         let [history_id, token_key] = values.try_into().unwrap();
         assert_eq!(uuid::Uuid::parse_str(&history_id).unwrap().get_version_num(), 4);
         assert_eq!(token_key.len(), 64);
-        assert!(
-            token_key
-                .bytes()
-                .all(|digit| digit.is_ascii_hexdigit() && !digit.is_ascii_uppercase())
-        );
+        assert!(token_key.bytes().all(|digit| digit.is_ascii_hexdigit() && !digit.is_ascii_uppercase()));
         assert!(seen.insert(history_id) && seen.insert(token_key));
     }
 }
@@ -88,24 +76,13 @@ async fn a_new_sqlite_file_is_in_wal_mode() {
     }
     let (_scratch, db) = Scratch::migrated().await;
     let statement = sea_orm::Statement::from_string(db.get_database_backend(), "PRAGMA journal_mode");
-    let mode: String = db
-        .query_one_raw(statement)
-        .await
-        .unwrap()
-        .unwrap()
-        .try_get_by_index(0)
-        .unwrap();
+    let mode: String = db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
     assert_eq!(mode, "wal");
 }
 
 #[tokio::test]
 async fn a_url_that_names_no_database_file_or_server_is_refused_without_being_repeated() {
-    for url in [
-        "mysql://user:secret@localhost/db",
-        "ownership.db",
-        "postgres://user:secret@[/",
-        "",
-    ] {
+    for url in ["mysql://user:secret@localhost/db", "ownership.db", "postgres://user:secret@[/", ""] {
         let error = migrate(url).await.unwrap_err();
         assert!(matches!(error, Error::UnsupportedUrl), "{url}: {error:?}");
         assert!(!error.to_string().contains("secret"));

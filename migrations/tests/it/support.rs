@@ -21,11 +21,7 @@ enum Place {
 impl Scratch {
     /// An empty database of the kind under test.
     pub(crate) async fn empty() -> Self {
-        if on_postgres() {
-            Self::on_server(server()).await
-        } else {
-            Self::in_directory()
-        }
+        if on_postgres() { Self::on_server(server()).await } else { Self::in_directory() }
     }
 
     /// A database with the newest schema, and a connection to it.
@@ -44,22 +40,14 @@ impl Scratch {
         let directory = tempfile::tempdir().unwrap();
         // `rwc` lets a test connect before anything has migrated.
         let url = format!("sqlite:{}?mode=rwc", directory.path().join("ownership.db").display());
-        Self {
-            url,
-            place: Place::Directory { _directory: directory },
-        }
+        Self { url, place: Place::Directory { _directory: directory } }
     }
 
     async fn on_server(server: String) -> Self {
         let name = format!("ownership_migrations_{}", Uuid::new_v4().simple());
         execute_on(&server, &format!("CREATE DATABASE {name}")).await;
-        let (base, _) = server
-            .rsplit_once('/')
-            .expect("the URL ends with the name of a database");
-        Self {
-            url: format!("{base}/{name}"),
-            place: Place::Postgres { server, name },
-        }
+        let (base, _) = server.rsplit_once('/').expect("the URL ends with the name of a database");
+        Self { url: format!("{base}/{name}"), place: Place::Postgres { server, name } }
     }
 }
 
@@ -89,10 +77,7 @@ fn server() -> String {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 async fn execute_on(server: &str, sql: &str) {

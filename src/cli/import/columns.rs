@@ -23,15 +23,8 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 7] = [
-        Self::LeadId,
-        Self::Owner,
-        Self::Stage,
-        Self::CreatedAt,
-        Self::StageEnteredAt,
-        Self::ClosedAt,
-        Self::Closed,
-    ];
+    const ALL: [Self; 7] =
+        [Self::LeadId, Self::Owner, Self::Stage, Self::CreatedAt, Self::StageEnteredAt, Self::ClosedAt, Self::Closed];
 
     /// Its name, as `--map` takes it.
     pub(super) fn name(self) -> &'static str {
@@ -64,14 +57,7 @@ impl Field {
                 "assignee",
                 "agent",
             ],
-            Self::Stage => &[
-                "dealstage",
-                "stage",
-                "stagename",
-                "pipelinestage",
-                "leadstatus",
-                "status",
-            ],
+            Self::Stage => &["dealstage", "stage", "stagename", "pipelinestage", "leadstatus", "status"],
             Self::CreatedAt => &[
                 "createdat",
                 "created",
@@ -83,20 +69,8 @@ impl Field {
                 "createdtime",
                 "engagedate",
             ],
-            Self::StageEnteredAt => &[
-                "stageenteredat",
-                "stageentered",
-                "laststagechangedate",
-                "dateenteredstage",
-            ],
-            Self::ClosedAt => &[
-                "closedat",
-                "closedate",
-                "closeddate",
-                "dateclosed",
-                "closedon",
-                "closedtime",
-            ],
+            Self::StageEnteredAt => &["stageenteredat", "stageentered", "laststagechangedate", "dateenteredstage"],
+            Self::ClosedAt => &["closedat", "closedate", "closeddate", "dateclosed", "closedon", "closedtime"],
             Self::Closed => &["isclosed", "closed"],
         }
     }
@@ -139,19 +113,10 @@ impl Columns {
         let without_owner = wishes.owner_may_be_absent || wishes.map.contains(&(Field::Owner, String::new()));
         require(&header, &fields, Field::LeadId, "")?;
         if !without_owner {
-            require(
-                &header,
-                &fields,
-                Field::Owner,
-                ", or `--map owner=` if the leads have none",
-            )?;
+            require(&header, &fields, Field::Owner, ", or `--map owner=` if the leads have none")?;
         }
         let attributes = attributes(&header, &wishes.attributes)?;
-        Ok(Self {
-            header,
-            fields,
-            attributes,
-        })
+        Ok(Self { header, fields, attributes })
     }
 
     /// The column of a field.
@@ -173,10 +138,7 @@ fn require(header: &[String], found: &BTreeMap<Field, usize>, field: Field, or: 
         return Ok(());
     }
     let name = field.name();
-    Err(format!(
-        "no column for {name}; pass `--map {name}=COLUMN`{or}; {}",
-        there(header)
-    ))
+    Err(format!("no column for {name}; pass `--map {name}=COLUMN`{or}; {}", there(header)))
 }
 
 fn named(header: &[String], column: &str) -> Result<usize, String> {
@@ -184,36 +146,21 @@ fn named(header: &[String], column: &str) -> Result<usize, String> {
     match exact.as_slice() {
         [place] => Ok(*place),
         [] => position(header, &plain(column)).ok_or_else(|| format!("no column {column:?}; {}", there(header))),
-        _ => Err(format!(
-            "{} columns are called {column:?}; rename all but one",
-            exact.len()
-        )),
+        _ => Err(format!("{} columns are called {column:?}; rename all but one", exact.len())),
     }
 }
 
 fn there(header: &[String]) -> String {
-    format!(
-        "the file has: {}",
-        header
-            .iter()
-            .map(|name| super::shorten(name))
-            .collect::<Vec<_>>()
-            .join(", ")
-    )
+    format!("the file has: {}", header.iter().map(|name| super::shorten(name)).collect::<Vec<_>>().join(", "))
 }
 
 fn position(header: &[String], name: &str) -> Option<usize> {
-    header
-        .iter()
-        .position(|column| !name.is_empty() && plain(column) == name)
+    header.iter().position(|column| !name.is_empty() && plain(column) == name)
 }
 
 /// A column name without case, spaces and signs.
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|it| it.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn attributes(header: &[String], wishes: &[String]) -> Result<Vec<(String, usize)>, String> {
@@ -222,9 +169,7 @@ fn attributes(header: &[String], wishes: &[String]) -> Result<Vec<(String, usize
         let (name, column) = wish.split_once('=').unwrap_or((wish, wish));
         let (key, column) = (key(name)?, named(header, column.trim())?);
         if attributes.iter().any(|(earlier, _)| *earlier == key) {
-            return Err(format!(
-                "two attributes would be called {key}; name one with --attribute NAME=COLUMN"
-            ));
+            return Err(format!("two attributes would be called {key}; name one with --attribute NAME=COLUMN"));
         }
         attributes.push((key, column));
     }
@@ -234,24 +179,12 @@ fn attributes(header: &[String], wishes: &[String]) -> Result<Vec<(String, usize
 /// The name of an attribute as the contract allows it: lower-case letters, digits and `_`, a letter first.
 fn key(name: &str) -> Result<String, String> {
     let word = |it: char| {
-        if it.is_ascii_alphanumeric() {
-            it.to_ascii_lowercase()
-        } else {
-            '_'
-        }
+        if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' }
     };
     let spelled: String = name.trim().chars().map(word).collect();
-    let key = spelled
-        .split('_')
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("_");
+    let key = spelled.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_");
     let key = key.trim_start_matches(|it: char| !it.is_ascii_lowercase()).to_owned();
-    if key.is_empty() {
-        Err(format!("{name:?} makes no attribute name; use --attribute NAME=COLUMN"))
-    } else {
-        Ok(key)
-    }
+    if key.is_empty() { Err(format!("{name:?} makes no attribute name; use --attribute NAME=COLUMN")) } else { Ok(key) }
 }
 
 #[cfg(test)]
@@ -271,65 +204,33 @@ mod tests {
             "Id,OwnerId,StageName,CreatedDate,CloseDate",
         ] {
             let columns = find(header, &Wishes::default()).unwrap();
-            let fields = [
-                Field::LeadId,
-                Field::Owner,
-                Field::Stage,
-                Field::CreatedAt,
-                Field::ClosedAt,
-            ];
-            assert_eq!(
-                fields.map(|field| columns.of(field)),
-                [0, 1, 2, 3, 4].map(Some),
-                "{header}"
-            );
+            let fields = [Field::LeadId, Field::Owner, Field::Stage, Field::CreatedAt, Field::ClosedAt];
+            assert_eq!(fields.map(|field| columns.of(field)), [0, 1, 2, 3, 4].map(Some), "{header}");
         }
     }
 
     #[test]
     fn a_missing_column_is_refused_and_the_columns_found_are_named() {
         let error = find("name,sales_agent", &Wishes::default()).unwrap_err();
-        assert!(
-            error.contains("lead_id") && error.contains("the file has: name, sales_agent"),
-            "{error}"
-        );
+        assert!(error.contains("lead_id") && error.contains("the file has: name, sales_agent"), "{error}");
         let error = find("id,name", &Wishes::default()).unwrap_err();
         assert!(error.contains("no column for owner"), "{error}");
     }
 
     #[test]
     fn a_file_without_owners_needs_a_word_from_the_user() {
-        let wishes = Wishes {
-            owner_may_be_absent: true,
-            ..Wishes::default()
-        };
+        let wishes = Wishes { owner_may_be_absent: true, ..Wishes::default() };
         assert_eq!(find("id,name", &wishes).unwrap().of(Field::Owner), None);
-        let wishes = Wishes {
-            map: vec![(Field::Owner, String::new())],
-            ..Wishes::default()
-        };
+        let wishes = Wishes { map: vec![(Field::Owner, String::new())], ..Wishes::default() };
         assert_eq!(find("id,owner", &wishes).unwrap().of(Field::Owner), None);
     }
 
     #[test]
     fn a_mapping_wins_over_the_usual_names_and_must_fit_one_column() {
-        let map = |column: &str| Wishes {
-            map: vec![(Field::Owner, column.into())],
-            ..Wishes::default()
-        };
-        assert_eq!(
-            find("id,owner,Closer", &map("Closer")).unwrap().of(Field::Owner),
-            Some(2)
-        );
-        assert_eq!(
-            find("id,owner,Closer", &map("closer")).unwrap().of(Field::Owner),
-            Some(2)
-        );
-        assert!(
-            find("id,owner", &map("Closer"))
-                .unwrap_err()
-                .contains("no column \"Closer\"")
-        );
+        let map = |column: &str| Wishes { map: vec![(Field::Owner, column.into())], ..Wishes::default() };
+        assert_eq!(find("id,owner,Closer", &map("Closer")).unwrap().of(Field::Owner), Some(2));
+        assert_eq!(find("id,owner,Closer", &map("closer")).unwrap().of(Field::Owner), Some(2));
+        assert!(find("id,owner", &map("Closer")).unwrap_err().contains("no column \"Closer\""));
         assert!(find("id,x,x", &map("x")).unwrap_err().contains("2 columns"));
     }
 
@@ -338,10 +239,7 @@ mod tests {
         assert_eq!(key("Close Value ($)").unwrap(), "close_value");
         assert_eq!(key("2nd-Product").unwrap(), "nd_product");
         assert!(key("€").is_err());
-        let wishes = Wishes {
-            attributes: vec!["a b".into(), "A-B".into()],
-            ..Wishes::default()
-        };
+        let wishes = Wishes { attributes: vec!["a b".into(), "A-B".into()], ..Wishes::default() };
         assert!(find("id,owner,a b,A-B", &wishes).unwrap_err().contains("a_b"));
     }
 }

@@ -21,9 +21,7 @@ pub(super) fn parse(text: &str, order: Option<DateOrder>) -> Result<Timestamp, S
         None => other_form(text, order)?,
     };
     let form = "2026-01-31 or 2026-01-31T14:30:00Z";
-    moment
-        .map(timestamp)
-        .ok_or_else(|| format!("{:?} is not a date like {form}", super::shorten(text)))
+    moment.map(timestamp).ok_or_else(|| format!("{:?} is not a date like {form}", super::shorten(text)))
 }
 
 /// `31.12.2026`, `2026/12/31`, and with an order `31/12/2026`; a time may follow.
@@ -37,9 +35,7 @@ fn other_form(text: &str, order: Option<DateOrder>) -> Result<Option<OffsetDateT
         (_, true, None) | (_, _, Some(DateOrder::Dmy)) => (third, second, first),
         (_, _, Some(DateOrder::Mdy)) => (third, first, second),
         _ => {
-            return Err(format!(
-                "{text:?} can be read in two ways: pass --dates dmy or --dates mdy"
-            ));
+            return Err(format!("{text:?} can be read in two ways: pass --dates dmy or --dates mdy"));
         }
     };
     Ok(iso_day(year, month, day).and_then(|day| iso_time(&format!("{day}T{clock}"))))
@@ -47,10 +43,7 @@ fn other_form(text: &str, order: Option<DateOrder>) -> Result<Option<OffsetDateT
 
 /// Three numbers between the same signs, one of them a year of four digits.
 fn numbers(text: &str) -> Option<[u16; 3]> {
-    let sign = text
-        .chars()
-        .find(|it| !it.is_ascii_digit())
-        .filter(|it| matches!(it, '/' | '.' | '-'))?;
+    let sign = text.chars().find(|it| !it.is_ascii_digit()).filter(|it| matches!(it, '/' | '.' | '-'))?;
     let parts: Vec<&str> = text.split(sign).collect();
     let [first, second, third] = parts.as_slice() else {
         return None;
@@ -63,12 +56,7 @@ fn numbers(text: &str) -> Option<[u16; 3]> {
 fn iso_day(year: u16, month: u16, day: u16) -> Option<String> {
     let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
     let date = Date::from_calendar_date(year.into(), month, u8::try_from(day).ok()?).ok()?;
-    Some(format!(
-        "{:04}-{:02}-{:02}",
-        date.year(),
-        u8::from(date.month()),
-        date.day()
-    ))
+    Some(format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day()))
 }
 
 #[cfg(test)]
@@ -98,17 +86,9 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in [
-            "soon",
-            "2017-02-30",
-            "30.02.2017",
-            "1/3/17",
-            "99999.1.1",
-            "2017/03",
-            "2017-03-01 99:99",
-            "..",
-            "-",
-        ] {
+        for text in
+            ["soon", "2017-02-30", "30.02.2017", "1/3/17", "99999.1.1", "2017/03", "2017-03-01 99:99", "..", "-"]
+        {
             assert_eq!(seconds(text, Some(DateOrder::Dmy)), None, "{text}");
         }
     }

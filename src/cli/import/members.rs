@@ -29,11 +29,7 @@ enum Found {
 impl Directory {
     /// Begins with the members that are there. `adds` says whether unknown owners become members.
     pub(super) fn new(members: &[Member], adds: bool, email_domain: Option<String>) -> Self {
-        let mut directory = Self {
-            adds,
-            email_domain,
-            ..Self::default()
-        };
+        let mut directory = Self { adds, email_domain, ..Self::default() };
         members.iter().for_each(|member| directory.learn(member));
         directory
     }
@@ -53,10 +49,7 @@ impl Directory {
         match found {
             Some(id) => Ok(id),
             None if self.adds => self.plan(text, "", None),
-            None => Err(Why::new(
-                "OWNER_UNKNOWN",
-                format!("no member is or is called {:?}", shorten(text)),
-            )),
+            None => Err(Why::new("OWNER_UNKNOWN", format!("no member is or is called {:?}", shorten(text)))),
         }
     }
 
@@ -64,11 +57,7 @@ impl Directory {
         if self.standings.contains_key(text) {
             return Ok(Some(text.to_owned()));
         }
-        match self
-            .by_email
-            .get(&text.to_lowercase())
-            .or_else(|| self.by_name.get(&folded(text)))
-        {
+        match self.by_email.get(&text.to_lowercase()).or_else(|| self.by_name.get(&folded(text))) {
             Some(Found::One(id)) => Ok(Some(id.clone())),
             Some(Found::Several) => {
                 let message = format!("several members are called {:?}: name the owner by id", shorten(text));
@@ -95,10 +84,7 @@ impl Directory {
             member_id = with_mark(&member_id, name);
         }
         let domain = self.email_domain.as_ref().map(|domain| format!("{member_id}@{domain}"));
-        let own = [email, name]
-            .into_iter()
-            .find(|it| it.contains('@'))
-            .map(ToOwned::to_owned);
+        let own = [email, name].into_iter().find(|it| it.contains('@')).map(ToOwned::to_owned);
         let member = Member {
             display_name: name.to_owned(),
             email: own.or(domain).unwrap_or_default(),
@@ -136,29 +122,17 @@ impl Directory {
     /// What a member may do. Absent: no such member. One that is about to be added is active.
     pub(super) fn standing(&self, member_id: &str) -> Option<Standing> {
         let standing = self.standings.get(member_id).copied();
-        standing.map(|it| {
-            if it == Standing::Unspecified {
-                Standing::Active
-            } else {
-                it
-            }
-        })
+        standing.map(|it| if it == Standing::Unspecified { Standing::Active } else { it })
     }
 }
 
 fn note(index: &mut HashMap<String, Found>, key: String, id: &str) {
-    index
-        .entry(key)
-        .and_modify(|found| *found = Found::Several)
-        .or_insert_with(|| Found::One(id.to_owned()));
+    index.entry(key).and_modify(|found| *found = Found::Several).or_insert_with(|| Found::One(id.to_owned()));
 }
 
 /// A name without regard to case and the number of spaces.
 fn folded(name: &str) -> String {
-    name.split_whitespace()
-        .map(str::to_lowercase)
-        .collect::<Vec<_>>()
-        .join(" ")
+    name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }
 
 /// Longest id that leaves room for a mark.
@@ -170,25 +144,15 @@ fn id_for(name: &str) -> String {
     if name.len() <= 64 && name.chars().all(is_id) && name.contains(|it: char| it.is_ascii_digit()) {
         return name.trim_start_matches(['-', '_']).to_owned();
     }
-    let parts = name
-        .split(|it: char| !it.is_ascii_alphanumeric())
-        .filter(|part| !part.is_empty());
+    let parts = name.split(|it: char| !it.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     let id = parts.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
-    if name.is_ascii() && !id.is_empty() && id.len() <= ID_BYTES {
-        id
-    } else {
-        with_mark(&id, name)
-    }
+    if name.is_ascii() && !id.is_empty() && id.len() <= ID_BYTES { id } else { with_mark(&id, name) }
 }
 
 /// Sets names apart that would have the same id.
 fn with_mark(id: &str, name: &str) -> String {
     let mark = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple().to_string();
-    let id = if id.is_empty() {
-        "member"
-    } else {
-        &id[..id.len().min(ID_BYTES)]
-    };
+    let id = if id.is_empty() { "member" } else { &id[..id.len().min(ID_BYTES)] };
     format!("{id}-{}", &mark[..8])
 }
 
@@ -198,21 +162,11 @@ mod tests {
 
     fn member(id: &str, name: &str, email: &str) -> Member {
         let standing = Standing::Active.into();
-        Member {
-            member_id: id.into(),
-            display_name: name.into(),
-            email: email.into(),
-            standing,
-            ..Member::default()
-        }
+        Member { member_id: id.into(), display_name: name.into(), email: email.into(), standing, ..Member::default() }
     }
 
     fn directory(adds: bool) -> Directory {
-        let members = [
-            member("u1", "Anna Snelling", "anna@x.org"),
-            member("u2", "Ben", ""),
-            member("u3", "ben", ""),
-        ];
+        let members = [member("u1", "Anna Snelling", "anna@x.org"), member("u2", "Ben", ""), member("u3", "ben", "")];
         Directory::new(&members, adds, Some("example.com".into()))
     }
 
@@ -236,9 +190,7 @@ mod tests {
         let mut directory = directory(true);
         assert_eq!(directory.resolve("Mei-Mei Johns").unwrap(), "mei-mei-johns");
         assert_eq!(directory.resolve("mei-mei johns").unwrap(), "mei-mei-johns");
-        let [added] = &directory.planned()[..] else {
-            panic!("one member")
-        };
+        let [added] = &directory.planned()[..] else { panic!("one member") };
         assert_eq!(added.email, "mei-mei-johns@example.com");
         assert_eq!(directory.standing("mei-mei-johns"), Some(Standing::Active));
     }

@@ -34,48 +34,24 @@ impl Verb for Args {
     async fn run(self, session: &Session) -> Result<Done, Error> {
         let source = Source::named(&self.file)?;
         let teams = self.owners.teams.as_deref().map(Source::named).transpose()?;
-        let import = Import {
-            session,
-            source,
-            teams,
-            args: &self,
-            progress: true,
-        };
+        let import = Import { session, source, teams, args: &self, progress: true };
         let summary = import.run().await?;
         if let Some(path) = &self.report.errors {
             summary.write_refused(path)?;
         }
         let show = self.report.show;
         session.out.print(|| summary.as_json(show), || summary.as_text(show))?;
-        Ok(if summary.refused.is_empty() {
-            Done::Fully
-        } else {
-            Done::Partly
-        })
+        Ok(if summary.refused.is_empty() { Done::Fully } else { Done::Partly })
     }
 }
 
 /// Loads the example data set into an account, the way a user would import it.
 pub async fn load_demo(server: &str, account: &str, progress: bool) -> anyhow::Result<Summary> {
-    let server = ServerArgs {
-        server: server.to_owned(),
-        timeout: DEMO_TIMEOUT,
-        output: Format::Table,
-    };
-    let session = Session::open(&ClientArgs {
-        account: Some(account.to_owned()),
-        server,
-    })
-    .await?;
+    let server = ServerArgs { server: server.to_owned(), timeout: DEMO_TIMEOUT, output: Format::Table };
+    let session = Session::open(&ClientArgs { account: Some(account.to_owned()), server }).await?;
     let args = Args {
-        format: FormatArgs {
-            attributes: vec!["product".into(), "account".into()],
-            ..FormatArgs::default()
-        },
-        owners: OwnerArgs {
-            email_domain: Some("example.com".into()),
-            ..OwnerArgs::default()
-        },
+        format: FormatArgs { attributes: vec!["product".into(), "account".into()], ..FormatArgs::default() },
+        owners: OwnerArgs { email_domain: Some("example.com".into()), ..OwnerArgs::default() },
         ..Args::default()
     };
     let source = Source::Embedded {
@@ -86,13 +62,7 @@ pub async fn load_demo(server: &str, account: &str, progress: bool) -> anyhow::R
         name: "sales_teams.csv",
         bytes: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/sales_teams.csv")),
     };
-    let import = Import {
-        session: &session,
-        source,
-        teams: Some(teams),
-        args: &args,
-        progress,
-    };
+    let import = Import { session: &session, source, teams: Some(teams), args: &args, progress };
     import.run().await.context("cannot load the example data set")
 }
 
@@ -202,10 +172,7 @@ fn rules(source: &Source, args: &Args) -> Result<Rules, Error> {
     if header.is_empty() {
         return Err(Error::Usage(format!("{}: the file is empty", source.name())));
     }
-    let header = header
-        .iter()
-        .map(|name| String::from_utf8_lossy(name).trim().to_owned())
-        .collect();
+    let header = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
     let wishes = Wishes {
         map: format.map.clone(),
         attributes: format.attributes.clone(),
@@ -215,24 +182,12 @@ fn rules(source: &Source, args: &Args) -> Result<Rules, Error> {
     let columns = columns.map_err(|why| Error::Usage(format!("{}: {why}", source.name())))?;
     let stages = &format.closed_stages;
     let closed_stages = (!stages.is_empty()).then(|| stages.clone());
-    Ok(Rules {
-        columns,
-        closed_stages,
-        dates: format.dates,
-    })
+    Ok(Rules { columns, closed_stages, dates: format.dates })
 }
 
 /// The beginning of a text from a file, fit for a line on a screen.
 fn shorten(text: &str) -> String {
     const SHOWN: usize = 64;
-    let start: String = text
-        .chars()
-        .take(SHOWN)
-        .map(|it| if it.is_control() { '\u{fffd}' } else { it })
-        .collect();
-    if text.chars().nth(SHOWN).is_some() {
-        start + "..."
-    } else {
-        start
-    }
+    let start: String = text.chars().take(SHOWN).map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect();
+    if text.chars().nth(SHOWN).is_some() { start + "..." } else { start }
 }

@@ -20,10 +20,7 @@ pub struct Why {
 impl Why {
     /// A reason and what to say about it.
     pub fn new(reason: &str, message: impl Into<String>) -> Self {
-        Self {
-            reason: reason.to_owned(),
-            message: message.into(),
-        }
+        Self { reason: reason.to_owned(), message: message.into() }
     }
 }
 
@@ -84,10 +81,7 @@ impl Summary {
             Ok(file.flush()?)
         };
         let path = path.display().to_string();
-        write().map_err(|cause| Error::File {
-            path,
-            cause: cause.into(),
-        })
+        write().map_err(|cause| Error::File { path, cause: cause.into() })
     }
 
     /// The summary for scripts, with the first refused rows.
@@ -113,22 +107,13 @@ impl Summary {
     pub fn as_text(&self, shown: usize) -> String {
         let mut text = String::new();
         if !self.refused.is_empty() {
-            let row = |it: &BadRow| {
-                [
-                    it.line.to_string(),
-                    it.lead_id.clone(),
-                    it.why.reason.clone(),
-                    it.why.message.clone(),
-                ]
-            };
+            let row =
+                |it: &BadRow| [it.line.to_string(), it.lead_id.clone(), it.why.reason.clone(), it.why.message.clone()];
             let header = ["LINE", "LEAD", "REASON", "MESSAGE"];
             text.push_str(&output::table(&header, &[0], self.refused.iter().take(shown).map(row)));
             let more = self.refused.len().saturating_sub(shown);
             if more > 0 {
-                text.push_str(&format!(
-                    "\nand {} more: --errors FILE writes all of them",
-                    grouped(more as i64)
-                ));
+                text.push_str(&format!("\nand {} more: --errors FILE writes all of them", grouped(more as i64)));
             }
             text.push_str("\n\n");
         }
@@ -151,26 +136,13 @@ impl Summary {
             );
         }
         let mut parts = vec![format!("{} new leads", count(self.registered))];
-        let more = [
-            (self.unchanged, "known already"),
-            (self.repeated, "done by an earlier run"),
-        ];
-        parts.extend(
-            more.iter()
-                .filter(|(it, _)| *it > 0)
-                .map(|(it, what)| format!("{} {what}", count(*it))),
-        );
+        let more = [(self.unchanged, "known already"), (self.repeated, "done by an earlier run")];
+        parts.extend(more.iter().filter(|(it, _)| *it > 0).map(|(it, what)| format!("{} {what}", count(*it))));
         parts.push(format!("{refused} refused"));
         if self.members_added > 0 {
             parts.push(format!("{} members added", count(self.members_added)));
         }
-        format!(
-            "{}: {rows} rows: {}\nbatch {}, revision {}",
-            self.file,
-            parts.join(", "),
-            self.batch_id,
-            self.revision
-        )
+        format!("{}: {rows} rows: {}\nbatch {}, revision {}", self.file, parts.join(", "), self.batch_id, self.revision)
     }
 }
 
@@ -179,19 +151,9 @@ mod tests {
     use super::*;
 
     fn summary() -> Summary {
-        let bad = |line| BadRow {
-            line,
-            lead_id: "L".into(),
-            why: Why::new("BAD_DATE", "created_at: \"x\", no"),
-        };
+        let bad = |line| BadRow { line, lead_id: "L".into(), why: Why::new("BAD_DATE", "created_at: \"x\", no") };
         let refused = vec![bad(2), bad(9)];
-        Summary {
-            file: "f.csv".into(),
-            rows: 1_002,
-            registered: 1_000,
-            refused,
-            ..Summary::default()
-        }
+        Summary { file: "f.csv".into(), rows: 1_002, registered: 1_000, refused, ..Summary::default() }
     }
 
     #[test]

@@ -47,13 +47,7 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Begins with the first row after the header.
     pub(super) fn new(reader: csv::Reader<Lines>, rules: &'a Rules, directory: &'a mut Directory) -> Self {
-        Self {
-            reader,
-            record: ByteRecord::new(),
-            rules,
-            directory,
-            seen: HashMap::new(),
-        }
+        Self { reader, record: ByteRecord::new(), rules, directory, seen: HashMap::new() }
     }
 
     /// The next row. Absent: there are no more. The outer error is one of reading the file.
@@ -62,18 +56,11 @@ impl<'a> Rows<'a> {
             return Ok(None);
         }
         let (line, last_line) = self.lines();
-        let lead = if self.reader.get_ref().passed_the_end() {
-            Err(open_quote(line))
-        } else {
-            self.lead(line, last_line)
-        };
+        let lead =
+            if self.reader.get_ref().passed_the_end() { Err(open_quote(line)) } else { self.lead(line, last_line) };
         Ok(Some(match lead {
             Ok(lead) => Ok(GoodRow { line, lead }),
-            Err(why) => Err(BadRow {
-                line,
-                lead_id: self.named(),
-                why,
-            }),
+            Err(why) => Err(BadRow { line, lead_id: self.named(), why }),
         }))
     }
 
@@ -81,11 +68,7 @@ impl<'a> Rows<'a> {
     /// row went on to the end of the file.
     fn lines(&self) -> (u64, u64) {
         let inside = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
-        let last = self
-            .reader
-            .position()
-            .line()
-            .saturating_sub(u64::from(!self.reader.get_ref().passed_the_end()));
+        let last = self.reader.position().line().saturating_sub(u64::from(!self.reader.get_ref().passed_the_end()));
         (last.saturating_sub(inside), last)
     }
 
@@ -96,10 +79,7 @@ impl<'a> Rows<'a> {
         }
         lead.owner_id = owner.map(|owner| self.directory.resolve(&owner)).transpose()?;
         if let Some(violation) = lead.violations().into_iter().next() {
-            return Err(Why::new(
-                "INVALID_FIELD",
-                format!("{}: {}", violation.field, violation.description),
-            ));
+            return Err(Why::new("INVALID_FIELD", format!("{}: {}", violation.field, violation.description)));
         }
         self.seen.insert(lead.lead_id.as_str().into(), line);
         Ok(lead)
@@ -107,11 +87,7 @@ impl<'a> Rows<'a> {
 
     /// What stands in the column of the lead id, as far as it can be shown.
     fn named(&self) -> String {
-        let cell = self
-            .rules
-            .columns
-            .of(Field::LeadId)
-            .and_then(|column| self.record.get(column));
+        let cell = self.rules.columns.of(Field::LeadId).and_then(|column| self.record.get(column));
         shorten(String::from_utf8_lossy(cell.unwrap_or_default()).trim())
     }
 }
@@ -120,9 +96,7 @@ impl Rules {
     /// The lead of a row, and its owner as the file names it.
     fn lead(&self, record: &ByteRecord, further_lines: u64) -> Result<(NewLead, Option<String>), Why> {
         self.check_width(record, further_lines)?;
-        let lead_id = self
-            .cell(record, Field::LeadId)?
-            .ok_or_else(|| Why::new("INVALID_FIELD", "lead_id: empty"))?;
+        let lead_id = self.cell(record, Field::LeadId)?.ok_or_else(|| Why::new("INVALID_FIELD", "lead_id: empty"))?;
         let stage = self.cell(record, Field::Stage)?.unwrap_or_default();
         let created_at = self.date(record, Field::CreatedAt)?;
         let closed_at = self.date(record, Field::ClosedAt)?;
@@ -150,24 +124,17 @@ impl Rules {
             0 => String::new(),
             more => format!("; it goes on for {more} more lines: is a quote not closed?"),
         };
-        Err(Why::new(
-            "WRONG_FIELD_COUNT",
-            format!("{has} fields instead of {wants}{quote}"),
-        ))
+        Err(Why::new("WRONG_FIELD_COUNT", format!("{has} fields instead of {wants}{quote}")))
     }
 
     /// What a row says about a field. Absent when it says nothing.
     fn cell<'r>(&self, record: &'r ByteRecord, field: Field) -> Result<Option<&'r str>, Why> {
-        self.columns
-            .of(field)
-            .map_or(Ok(None), |column| self.text(record, column))
+        self.columns.of(field).map_or(Ok(None), |column| self.text(record, column))
     }
 
     fn text<'r>(&self, record: &'r ByteRecord, column: usize) -> Result<Option<&'r str>, Why> {
         let not_utf8 = |_| Why::new("NOT_UTF8", format!("{}: not UTF-8", self.columns.header[column]));
-        let text = str::from_utf8(record.get(column).unwrap_or_default())
-            .map_err(not_utf8)?
-            .trim();
+        let text = str::from_utf8(record.get(column).unwrap_or_default()).map_err(not_utf8)?.trim();
         Ok((!text.is_empty()).then_some(text))
     }
 

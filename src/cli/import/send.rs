@@ -35,14 +35,7 @@ impl<'a> Shipment<'a> {
     /// Begins one. The same account and file content give the same batch id.
     pub(super) fn new(session: &'a Session, file: &[u8], reason: String, default_owner_id: Option<String>) -> Self {
         let batch_id = Uuid::new_v5(&NAMESPACE, &[session.account().as_bytes(), b"\0", file].concat());
-        Self {
-            session,
-            batch_id,
-            reason,
-            default_owner_id,
-            chunk: Vec::new(),
-            chunk_bytes: 0,
-        }
+        Self { session, batch_id, reason, default_owner_id, chunk: Vec::new(), chunk_bytes: 0 }
     }
 
     /// The id that ties the changes of the import together.
@@ -67,18 +60,9 @@ impl<'a> Shipment<'a> {
     pub(super) async fn members(&self, members: &[Member], summary: &mut Summary) -> Result<(), Error> {
         for chunk in members.chunks(CHUNK) {
             let account_id = self.session.account();
-            let mut upsert = UpsertMembersRequest {
-                account_id,
-                members: chunk.to_vec(),
-                context: None,
-            };
+            let mut upsert = UpsertMembersRequest { account_id, members: chunk.to_vec(), context: None };
             upsert.context = Some(self.context(&upsert));
-            let send = || async {
-                self.session
-                    .members()
-                    .upsert_members(self.session.request(upsert.clone()))
-                    .await
-            };
+            let send = || async { self.session.members().upsert_members(self.session.request(upsert.clone())).await };
             let answer: UpsertMembersResponse = retrying(send).await?;
             summary.members_added += chunk.len() as u64;
             summary.revision = answer.revision;
@@ -103,10 +87,7 @@ impl<'a> Shipment<'a> {
         if rows.is_empty() {
             return Ok(0);
         }
-        let answer = self
-            .register(&rows, true)
-            .await
-            .map_err(|cause| stopped(cause, &rows, summary))?;
+        let answer = self.register(&rows, true).await.map_err(|cause| stopped(cause, &rows, summary))?;
         summary.revision = answer.revision;
         let (sent, replayed) = (rows.len() as u64, answer.replayed);
         let results = rows.into_iter().zip(answer.results);
@@ -114,8 +95,7 @@ impl<'a> Shipment<'a> {
         for (row, result) in done {
             tally(row.line, &result, replayed, summary);
         }
-        self.try_again(again.into_iter().map(|(row, _)| row).collect(), summary)
-            .await?;
+        self.try_again(again.into_iter().map(|(row, _)| row).collect(), summary).await?;
         Ok(sent)
     }
 
@@ -139,20 +119,12 @@ impl<'a> Shipment<'a> {
             leads: rows.iter().map(|row| row.lead.clone()).collect(),
             default_owner_id: self.default_owner_id.clone(),
             failure_mode: FailureMode::SkipFailed.into(),
-            context: Some(WriteContext {
-                reason: self.reason.clone(),
-                ..WriteContext::default()
-            }),
+            context: Some(WriteContext { reason: self.reason.clone(), ..WriteContext::default() }),
         };
         let context = self.context(&register);
         let request_id = if once { context.request_id } else { String::new() };
         register.context = Some(WriteContext { request_id, ..context });
-        let send = || async {
-            self.session
-                .leads()
-                .register_leads(self.session.request(register.clone()))
-                .await
-        };
+        let send = || async { self.session.leads().register_leads(self.session.request(register.clone())).await };
         Ok(retrying(send).await?)
     }
 }
@@ -162,25 +134,15 @@ fn stopped(cause: Error, rows: &[GoodRow], summary: &Summary) -> Error {
     let done = grouped(i64::try_from(summary.registered + summary.unchanged + summary.repeated).unwrap_or(i64::MAX));
     let line = rows.first().map_or(0, |row| row.line);
     let done = format!("{done} leads are in; the rest begins with line {line}. Run the same command again to go on.");
-    Error::Stopped {
-        done,
-        cause: Box::new(cause),
-    }
+    Error::Stopped { done, cause: Box::new(cause) }
 }
 
 fn tally(line: u64, result: &LeadResult, replayed: bool, summary: &mut Summary) {
     match Outcome::try_from(result.outcome) {
         Ok(Outcome::Failed) => {
             let error = result.error.clone().unwrap_or_default();
-            let why = Why {
-                reason: error.reason,
-                message: error.message,
-            };
-            summary.refused.push(BadRow {
-                line,
-                lead_id: result.lead_id.clone(),
-                why,
-            });
+            let why = Why { reason: error.reason, message: error.message };
+            summary.refused.push(BadRow { line, lead_id: result.lead_id.clone(), why });
         }
         Ok(Outcome::Unchanged) => summary.unchanged += 1,
         _ if replayed => summary.repeated += 1,
@@ -193,11 +155,7 @@ mod tests {
     use super::*;
 
     fn result(outcome: Outcome) -> LeadResult {
-        LeadResult {
-            lead_id: "L".into(),
-            outcome: outcome.into(),
-            error: None,
-        }
+        LeadResult { lead_id: "L".into(), outcome: outcome.into(), error: None }
     }
 
     #[test]

@@ -36,18 +36,13 @@ impl Source {
             file.flush()?;
             Ok(file)
         };
-        spool().map(Self::Spooled).map_err(|cause| Error::File {
-            path: "standard input".into(),
-            cause,
-        })
+        spool().map(Self::Spooled).map_err(|cause| Error::File { path: "standard input".into(), cause })
     }
 
     /// What to call it: the name of the file without its folders.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::File(path) => Path::new(path)
-                .file_name()
-                .map_or(path.clone(), |it| it.to_string_lossy().into()),
+            Self::File(path) => Path::new(path).file_name().map_or(path.clone(), |it| it.to_string_lossy().into()),
             Self::Spooled(_) => "standard input".to_owned(),
             Self::Embedded { name, .. } => (*name).to_owned(),
         }
@@ -55,11 +50,7 @@ impl Source {
 
     /// An error of the system about it.
     pub(super) fn error(&self, cause: io::Error) -> Error {
-        let path = if let Self::File(path) = self {
-            path.clone()
-        } else {
-            self.name()
-        };
+        let path = if let Self::File(path) = self { path.clone() } else { self.name() };
         Error::File { path, cause }
     }
 
@@ -70,8 +61,7 @@ impl Source {
             Self::Spooled(file) => file.reopen(),
             Self::Embedded { bytes, .. } => return Ok(Box::new(*bytes)),
         };
-        file.map(|file| Box::new(file) as Box<dyn Read + Send>)
-            .map_err(|cause| self.error(cause))
+        file.map(|file| Box::new(file) as Box<dyn Read + Send>).map_err(|cause| self.error(cause))
     }
 
     /// SHA-256 of the bytes.
@@ -90,16 +80,10 @@ impl Source {
         let mut bytes = BufReader::new(self.open()?);
         let start = bytes.fill_buf().map_err(|cause| self.error(cause))?;
         if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) {
-            return Err(Error::Usage(format!(
-                "{}: the file is UTF-16; save it as CSV in UTF-8",
-                self.name()
-            )));
+            return Err(Error::Usage(format!("{}: the file is UTF-16; save it as CSV in UTF-8", self.name())));
         }
         let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(start));
-        Ok(csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .flexible(true)
-            .from_reader(Lines::new(bytes)))
+        Ok(csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(Lines::new(bytes)))
     }
 }
 
@@ -137,11 +121,7 @@ enum End {
 
 impl Lines {
     fn new(inner: BufReader<Box<dyn Read + Send>>) -> Self {
-        Self {
-            inner,
-            held: false,
-            state: End::Ahead,
-        }
+        Self { inner, held: false, state: End::Ahead }
     }
 
     /// Whether the reader wanted more than there is: it does so at the end of the file, and within a row only if a
@@ -151,11 +131,7 @@ impl Lines {
     }
 
     fn at_the_end(&mut self, buffer: &mut [u8]) -> usize {
-        self.state = if self.state == End::Ahead {
-            End::Reached
-        } else {
-            End::Passed
-        };
+        self.state = if self.state == End::Ahead { End::Reached } else { End::Passed };
         if self.passed_the_end() {
             return 0;
         }

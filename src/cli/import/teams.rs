@@ -20,10 +20,7 @@ pub(super) fn read(source: &Source, directory: &mut Directory) -> Result<(), Err
     let (manager, email) = (column(&MANAGER), column(&EMAIL));
     let member = column(&MEMBER).ok_or_else(|| {
         let there = header.iter().collect::<Vec<_>>().join(", ");
-        wrong(
-            1,
-            &format!("no column for the member, like sales_agent or name; the file has: {there}"),
-        )
+        wrong(1, &format!("no column for the member, like sales_agent or name; the file has: {there}"))
     })?;
     for record in reader.records() {
         let record = record.map_err(|cause| Error::Usage(format!("{}: {cause}", source.name())))?;
@@ -43,10 +40,7 @@ pub(super) fn read(source: &Source, directory: &mut Directory) -> Result<(), Err
 }
 
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|it| it.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -55,28 +49,15 @@ mod tests {
 
     fn read_text(text: &'static str) -> Result<Vec<(String, Option<String>)>, Error> {
         let mut directory = Directory::new(&[], false, None);
-        read(
-            &Source::Embedded {
-                name: "teams.csv",
-                bytes: text.as_bytes(),
-            },
-            &mut directory,
-        )?;
-        Ok(directory
-            .planned()
-            .into_iter()
-            .map(|it| (it.member_id, it.manager_id))
-            .collect())
+        read(&Source::Embedded { name: "teams.csv", bytes: text.as_bytes() }, &mut directory)?;
+        Ok(directory.planned().into_iter().map(|it| (it.member_id, it.manager_id)).collect())
     }
 
     #[test]
     fn agents_and_managers_become_members() {
         let planned = read_text("\u{feff}Sales Agent,Manager,Region\r\nAnna A,Dan B,West\r\nBen C,Dan B,West\r\n");
         let expected = [("dan-b", None), ("anna-a", Some("dan-b")), ("ben-c", Some("dan-b"))];
-        assert_eq!(
-            planned.unwrap(),
-            expected.map(|(id, above)| (id.to_owned(), above.map(ToOwned::to_owned)))
-        );
+        assert_eq!(planned.unwrap(), expected.map(|(id, above)| (id.to_owned(), above.map(ToOwned::to_owned))));
     }
 
     #[test]

@@ -117,11 +117,8 @@ impl<'a> Draft<'a> {
 
     /// The state after the draft of everything it touched.
     pub fn into_touched(self) -> Touched {
-        let mut touched = Touched {
-            members: self.members.into_values().collect(),
-            settings: self.settings,
-            ..Touched::default()
-        };
+        let mut touched =
+            Touched { members: self.members.into_values().collect(), settings: self.settings, ..Touched::default() };
         for (id, lead) in self.leads {
             match lead {
                 Some(lead) => touched.leads.push(lead),

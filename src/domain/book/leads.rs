@@ -262,6 +262,7 @@ pub(super) fn lead_id(id: &str) -> LeadId {
 /// What a row takes outside of itself, with the allocator's rounding to 16 bytes.
 fn heap_bytes(row: &Row) -> usize {
     let rounded = |bytes: usize| (bytes + 8).next_multiple_of(16);
-    let attribute = |(key, value): (&String, &String)| 2 * size_of::<String>() + rounded(key.len()) + rounded(value.len());
+    let attribute =
+        |(key, value): (&String, &String)| 2 * size_of::<String>() + rounded(key.len()) + rounded(value.len());
     rounded(row.id.len()) + row.attributes.as_deref().map_or(0, |all| 64 + all.iter().map(attribute).sum::<usize>())
 }

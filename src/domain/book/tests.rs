@@ -220,7 +220,8 @@ proptest! {
 #[test]
 fn a_commit_that_is_known_is_ignored_and_one_that_is_missing_is_noticed() {
     let mut book = Book::at(Revision(5));
-    let commit = |revision| Commit { revision: Revision(revision), at: Timestamp(1), origin: origin(), facts: Vec::new() };
+    let commit =
+        |revision| Commit { revision: Revision(revision), at: Timestamp(1), origin: origin(), facts: Vec::new() };
     assert_eq!(book.apply(&commit(5)), Ok(()));
     assert!(book.apply(&commit(7)).is_err());
     assert_eq!(book.apply(&commit(6)), Ok(()));

@@ -1,7 +1,7 @@
 //! Settings of an account.
 
-use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
+use ownership_proto::v1::WriteContext;
 
 use super::reads::freshness;
 use super::writes::{origin, outcome};
@@ -43,10 +43,8 @@ impl Write for pb::UpdateSettingsRequest {
         let Self { account_id, settings, expected_revision, context } = self;
         let pb::Settings { default_sender } = settings.ok_or_else(|| Invalid::not_set("settings"))?;
         let default_sender = default_sender.map(|pb::DefaultSender { name, email }| DefaultSender { name, email });
-        let action = Action::UpdateSettings {
-            settings: Settings { default_sender },
-            expected: expected_revision.map(Revision),
-        };
+        let action =
+            Action::UpdateSettings { settings: Settings { default_sender }, expected: expected_revision.map(Revision) };
         let account = id(account_id, format_args!("account_id"))?;
         Ok(Order { account, origin: origin(context, caller)?, action, subject: () })
     }

@@ -1,7 +1,7 @@
 //! Owners given and taken.
 
-use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
+use ownership_proto::v1::WriteContext;
 use pb::bulk_assign_item::Target;
 
 use super::writes::{failure_mode, item_error, origin, outcome, precondition, warnings};

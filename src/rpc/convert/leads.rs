@@ -1,7 +1,7 @@
 //! Leads: registered, updated, forgotten and shown.
 
-use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
+use ownership_proto::v1::WriteContext;
 
 use super::reads::freshness;
 use super::time::{timestamp, to_timestamp};

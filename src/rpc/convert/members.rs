@@ -1,7 +1,7 @@
 //! Members: added, shown, picked and deactivated.
 
-use ownership_proto::v1::WriteContext;
 use ownership_proto::v1 as pb;
+use ownership_proto::v1::WriteContext;
 
 use super::pages::Paged;
 use super::reads::freshness;
@@ -14,8 +14,8 @@ use crate::domain::command::{Action, MemberUpsert};
 use crate::domain::ids::{AccountId, CallerId, MemberId};
 use crate::domain::member::{Member, Standing, initials_of};
 use crate::domain::outcome::{Answer, Results};
-use crate::page::Read;
 use crate::members::{PickRequest, Picked};
+use crate::page::Read;
 use crate::rpc::call::{Ask, Mismatch, Order, Write};
 
 impl Write for pb::UpsertMembersRequest {
@@ -30,7 +30,9 @@ impl Write for pb::UpsertMembersRequest {
 
     fn order(self, caller: &CallerId) -> Result<Order<Vec<MemberId>>, Invalid> {
         let Self { account_id, members, context } = self;
-        distinct(members.iter().map(|member| member.member_id.as_str()), |index| format!("members[{index}].member_id"))?;
+        distinct(members.iter().map(|member| member.member_id.as_str()), |index| {
+            format!("members[{index}].member_id")
+        })?;
         let members: Vec<_> = members.into_iter().enumerate().map(member_upsert).collect::<Result<_, _>>()?;
         let subject = members.iter().map(|upsert| upsert.member.id.clone()).collect();
         let account = id(account_id, format_args!("account_id"))?;
@@ -40,7 +42,8 @@ impl Write for pb::UpsertMembersRequest {
     fn response(members: Vec<MemberId>, answer: Answer) -> Result<pb::UpsertMembersResponse, Mismatch> {
         let Answer { revision, replayed, results } = answer;
         let Results::Members(outcomes) = results else { return Err(Mismatch) };
-        let result = |(member, what): (MemberId, _)| pb::MemberResult { member_id: member.into(), outcome: outcome(what) };
+        let result =
+            |(member, what): (MemberId, _)| pb::MemberResult { member_id: member.into(), outcome: outcome(what) };
         let results = members.into_iter().zip(outcomes).map(result).collect();
         Ok(pb::UpsertMembersResponse { results, revision: revision.0, replayed })
     }
@@ -124,7 +127,8 @@ impl Ask for pb::GetMemberRequest {
 
     fn question(self) -> Result<(AccountId, GetMember), Invalid> {
         let Self { account_id, member_id, consistency } = self;
-        let question = GetMember { member: id(member_id, format_args!("member_id"))?, freshness: freshness(consistency) };
+        let question =
+            GetMember { member: id(member_id, format_args!("member_id"))?, freshness: freshness(consistency) };
         Ok((id(account_id, format_args!("account_id"))?, question))
     }
 }
@@ -170,7 +174,8 @@ impl From<Read<Picked>> for pb::ListMembersResponse {
 
 impl From<Member> for pb::Member {
     fn from(member: Member) -> Self {
-        let Member { id, display_name, initials, email, avatar_url, manager_id, standing, capacity, observed_at } = member;
+        let Member { id, display_name, initials, email, avatar_url, manager_id, standing, capacity, observed_at } =
+            member;
         Self {
             member_id: id.into(),
             display_name,

@@ -102,7 +102,12 @@ fn distinct<'a>(ids: impl Iterator<Item = &'a str>, path: impl Fn(usize) -> Stri
             }
             Entry::Occupied(place) => {
                 let first = *place.get();
-                return Err(Invalid::Duplicate { id: id.to_owned(), first, second, fields: [path(first), path(second)] });
+                return Err(Invalid::Duplicate {
+                    id: id.to_owned(),
+                    first,
+                    second,
+                    fields: [path(first), path(second)],
+                });
             }
         }
     }

@@ -50,12 +50,20 @@ mod tests {
     use ownership_proto::v1 as pb;
 
     fn list(page_size: i32, page_token: &str) -> pb::ListByOwnerRequest {
-        pb::ListByOwnerRequest { account_id: "a".into(), page_size, page_token: page_token.into(), ..Default::default() }
+        pb::ListByOwnerRequest {
+            account_id: "a".into(),
+            page_size,
+            page_token: page_token.into(),
+            ..Default::default()
+        }
     }
 
     #[test]
     fn a_page_has_100_rows_unless_asked_and_never_more_than_1000() {
-        assert_eq!([0, 1, 1_000, 1_001, i32::MAX].map(|size| list(size, "").page().size), [100, 1, 1_000, 1_000, 1_000]);
+        assert_eq!(
+            [0, 1, 1_000, 1_001, i32::MAX].map(|size| list(size, "").page().size),
+            [100, 1, 1_000, 1_000, 1_000]
+        );
         assert_eq!(pb::CountByOwnerRequest::default().page().size, 1_000);
     }
 

@@ -36,17 +36,8 @@ pub(super) fn cards(members: Vec<Member>) -> Vec<pb::MemberCard> {
 
 /// What the board draws for a member.
 pub(super) fn card(member: Member) -> pb::MemberCard {
-    let Member {
-        id,
-        display_name,
-        initials,
-        email,
-        avatar_url,
-        manager_id: _,
-        standing,
-        capacity: _,
-        observed_at: _,
-    } = member;
+    let Member { id, display_name, initials, email, avatar_url, manager_id: _, standing, capacity: _, observed_at: _ } =
+        member;
     let standing = pb::Standing::from(standing).into();
     pb::MemberCard { member_id: id.into(), display_name, initials, email, avatar_url, standing }
 }

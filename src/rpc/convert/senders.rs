@@ -92,7 +92,8 @@ mod tests {
     use crate::domain::ids::{MemberId, Revision};
 
     fn answer(lead: &str, member: Option<&str>) -> SenderAnswer {
-        let sender = Sender { member: member.map(|id| MemberId::parse(id).unwrap()), name: "N".into(), email: "e".into() };
+        let sender =
+            Sender { member: member.map(|id| MemberId::parse(id).unwrap()), name: "N".into(), email: "e".into() };
         let step = if member.is_some() { Step::Owner } else { Step::AccountDefault };
         let skipped = member.is_none().then_some(Skipped::Inactive);
         SenderAnswer { lead: LeadId::parse(lead).unwrap(), sender: Some(sender), step, skipped }

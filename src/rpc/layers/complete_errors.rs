@@ -62,7 +62,8 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let foreign = ["/grpc.health.", "/grpc.reflection."].iter().any(|service| request.uri().path().starts_with(service));
+        let foreign =
+            ["/grpc.health.", "/grpc.reflection."].iter().any(|service| request.uri().path().starts_with(service));
         let mut completion = Completion { max_request_bytes: self.layer.max_request_bytes, ours: !foreign };
         let complete = move |mut response: Response<B>| {
             completion.trailers(response.headers_mut());
@@ -142,7 +143,11 @@ mod tests {
         for (status, code, reason) in [
             (Status::unimplemented(""), Code::Unimplemented, "METHOD_UNKNOWN"),
             (Status::internal("failed to decode Protobuf message"), Code::InvalidArgument, "MALFORMED_REQUEST"),
-            (Status::out_of_range("Error, decoded message length too large"), Code::ResourceExhausted, "REQUEST_TOO_LARGE"),
+            (
+                Status::out_of_range("Error, decoded message length too large"),
+                Code::ResourceExhausted,
+                "REQUEST_TOO_LARGE",
+            ),
             (Status::unknown("?"), Code::Internal, "INTERNAL"),
         ] {
             let status = completed(status, true);
@@ -164,6 +169,9 @@ mod tests {
     #[test]
     fn a_status_of_another_contract_stays_as_it_is_but_for_unknown_methods() {
         assert_eq!(completed(Status::not_found("service not registered"), false).details(), b"");
-        assert_eq!(completed(Status::unimplemented(""), false).get_details_error_info().unwrap().reason, "METHOD_UNKNOWN");
+        assert_eq!(
+            completed(Status::unimplemented(""), false).get_details_error_info().unwrap().reason,
+            "METHOD_UNKNOWN"
+        );
     }
 }

@@ -69,7 +69,9 @@ mod tests {
         for good in ["application/grpc", "application/grpc+proto", "application/grpc; charset=utf-8"] {
             assert!(is_grpc(good.as_bytes()), "{good}");
         }
-        for bad in ["", "text/plain", "application/json", "application/grpc-web", "application/grpc+json", "application/grpcx"] {
+        for bad in
+            ["", "text/plain", "application/json", "application/grpc-web", "application/grpc+json", "application/grpcx"]
+        {
             assert!(!is_grpc(bad.as_bytes()), "{bad}");
         }
     }

@@ -137,9 +137,8 @@ mod tests {
     /// What a handler that never answers is answered for, and after how long.
     async fn ask(timeouts: &[&str]) -> (Status, Duration) {
         let layer = Deadlines { default: Duration::from_secs(10), max: Duration::from_secs(30) };
-        let handler = service_fn(async |_: Request<Body>| -> Result<Response<Body>, Infallible> {
-            std::future::pending().await
-        });
+        let handler =
+            service_fn(async |_: Request<Body>| -> Result<Response<Body>, Infallible> { std::future::pending().await });
         let mut request = Request::new(Body::empty());
         for timeout in timeouts {
             request.headers_mut().append(HEADER, timeout.parse().unwrap());

@@ -201,7 +201,10 @@ mod tests {
     fn health_and_reflection_are_not_observed_and_unknown_methods_have_one_name() {
         let call = |path: &str| Call::begin(&Request::builder().uri(path).body(()).unwrap());
         assert!(call("/grpc.health.v1.Health/Check").is_none());
-        assert_eq!(call("/leadflip.ownership.v1.LeadService/GetLead").unwrap().method, "leadflip.ownership.v1.LeadService/GetLead");
+        assert_eq!(
+            call("/leadflip.ownership.v1.LeadService/GetLead").unwrap().method,
+            "leadflip.ownership.v1.LeadService/GetLead"
+        );
         assert_eq!(call("/anything/else").unwrap().method, OTHER);
     }
 }

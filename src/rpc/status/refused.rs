@@ -22,14 +22,30 @@ fn of_items(items: &[(usize, Refusal)], list: &'static str) -> Failure {
     let failure = Failure::from(first);
     let message = match failed {
         1 => format!("{list}[{index}]: {}; nothing was changed", failure.message),
-        _ => format!("{failed} items were refused and nothing was changed; the first, {list}[{index}]: {}", failure.message),
+        _ => format!(
+            "{failed} items were refused and nothing was changed; the first, {list}[{index}]: {}",
+            failure.message
+        ),
     };
-    let failure = failure.with("item_index", index);
-    // The catalogue promises the count where several items can be refused for different reasons.
-    let counted = !matches!(first, Refusal::ManagerUnknown { .. } | Refusal::ManagerCycle { .. });
-    let failure = if counted { failure.with("failed_count", failed) } else { failure };
+    let positions = items.iter().map(|(index, _)| *index);
+    let failure =
+        failure.with("item_index", index).with("failed_count", failed).with("failed_items", ranges(positions));
     let violations = items.iter().map(|(index, refusal)| violation(list, *index, refusal)).collect();
     Failure { violations, message, ..failure }
+}
+
+/// Rising numbers, with runs drawn together: `0-3,7`. However many items are bad, their positions get through to the caller.
+fn ranges(numbers: impl Iterator<Item = usize>) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            Some(_) | None => ranges.push((number, number)),
+        }
+    }
+    let written =
+        ranges.iter().map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") });
+    written.collect::<Vec<_>>().join(",")
 }
 
 fn violation(list: &str, index: usize, refusal: &Refusal) -> (String, String) {

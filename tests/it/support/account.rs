@@ -14,29 +14,18 @@ pub struct Account {
 
 /// A lead with nothing but an id.
 pub fn lead(id: &str) -> NewLead {
-    NewLead {
-        lead_id: id.to_owned(),
-        ..Default::default()
-    }
+    NewLead { lead_id: id.to_owned(), ..Default::default() }
 }
 
 /// A lead with an owner.
 pub fn owned(id: &str, owner: &str) -> NewLead {
-    NewLead {
-        owner_id: Some(owner.to_owned()),
-        ..lead(id)
-    }
+    NewLead { owner_id: Some(owner.to_owned()), ..lead(id) }
 }
 
 /// A member who can own and send: `anna` is Anna, anna@example.com.
 pub fn member(id: &str) -> Member {
     let display_name = id[..1].to_uppercase() + &id[1..];
-    Member {
-        member_id: id.to_owned(),
-        display_name,
-        email: format!("{id}@example.com"),
-        ..Default::default()
-    }
+    Member { member_id: id.to_owned(), display_name, email: format!("{id}@example.com"), ..Default::default() }
 }
 
 /// A change that a table can hold.
@@ -51,21 +40,13 @@ pub fn with<T>(mut base: T, change: impl FnOnce(&mut T)) -> T {
 /// An item that gives a lead to a member.
 pub fn to(lead: &str, owner: &str) -> BulkAssignItem {
     let target = Some(bulk_assign_item::Target::OwnerId(owner.to_owned()));
-    BulkAssignItem {
-        lead_id: lead.to_owned(),
-        target,
-        precondition: None,
-    }
+    BulkAssignItem { lead_id: lead.to_owned(), target, precondition: None }
 }
 
 /// An item that takes a lead from its owner.
 pub fn nobodys(lead: &str) -> BulkAssignItem {
     let target = Some(bulk_assign_item::Target::Unassign(()));
-    BulkAssignItem {
-        lead_id: lead.to_owned(),
-        target,
-        precondition: None,
-    }
+    BulkAssignItem { lead_id: lead.to_owned(), target, precondition: None }
 }
 
 /// The leads of a member.
@@ -118,18 +99,12 @@ macro_rules! verbs {
 
 impl Account {
     pub fn new(id: &str, channel: Channel) -> Self {
-        Self {
-            id: id.to_owned(),
-            channel,
-        }
+        Self { id: id.to_owned(), channel }
     }
 
     /// The same account through another replica.
     pub fn through(&self, world: &World, replica: usize) -> Self {
-        Self {
-            id: self.id.clone(),
-            channel: world.channel(replica),
-        }
+        Self { id: self.id.clone(), channel: world.channel(replica) }
     }
 
     verbs! {
@@ -155,41 +130,22 @@ impl Account {
 
     /// Who owns each of several leads.
     pub fn owners<S: AsRef<str>>(&self, leads: impl IntoIterator<Item = S>) -> Call<BatchGetOwnersRequest> {
-        let request = BatchGetOwnersRequest {
-            account_id: self.id.clone(),
-            lead_ids: strings(leads),
-            ..Default::default()
-        };
-        Call {
-            channel: self.channel.clone(),
-            request,
-        }
+        let request =
+            BatchGetOwnersRequest { account_id: self.id.clone(), lead_ids: strings(leads), ..Default::default() };
+        Call { channel: self.channel.clone(), request }
     }
 
     /// In whose name messages about leads are sent.
     pub fn senders<S: AsRef<str>>(&self, leads: impl IntoIterator<Item = S>) -> Call<ResolveSendersRequest> {
-        let request = ResolveSendersRequest {
-            account_id: self.id.clone(),
-            lead_ids: strings(leads),
-            ..Default::default()
-        };
-        Call {
-            channel: self.channel.clone(),
-            request,
-        }
+        let request =
+            ResolveSendersRequest { account_id: self.id.clone(), lead_ids: strings(leads), ..Default::default() };
+        Call { channel: self.channel.clone(), request }
     }
 
     /// Forgets leads.
     pub fn forget<S: AsRef<str>>(&self, leads: impl IntoIterator<Item = S>) -> Call<ForgetLeadsRequest> {
-        let request = ForgetLeadsRequest {
-            account_id: self.id.clone(),
-            lead_ids: strings(leads),
-            context: None,
-        };
-        Call {
-            channel: self.channel.clone(),
-            request,
-        }
+        let request = ForgetLeadsRequest { account_id: self.id.clone(), lead_ids: strings(leads), context: None };
+        Call { channel: self.channel.clone(), request }
     }
 
     /// Adds active members.
@@ -204,12 +160,7 @@ impl Account {
 
     /// Gives a member this standing.
     pub async fn standing(&self, id: &str, standing: Standing) {
-        self.upsert([Member {
-            standing: standing.into(),
-            ..member(id)
-        }])
-        .ok()
-        .await;
+        self.upsert([Member { standing: standing.into(), ..member(id) }]).ok().await;
     }
 
     /// The present revision.

@@ -63,44 +63,20 @@ impl Book {
     pub fn compare(&self, rows: &AccountRows, complaints: &mut Vec<String>) {
         let head = rows.head.as_ref().expect("a head");
         for (order, leads) in &self.orders {
-            same(
-                &format!("leads by {order:?}"),
-                listed(leads),
-                sorted(&rows.leads, *order),
-                complaints,
-            );
+            same(&format!("leads by {order:?}"), listed(leads), sorted(&rows.leads, *order), complaints);
         }
-        same(
-            "counts",
-            self.counts.iter().map(count).collect(),
-            counted(&rows.leads),
-            complaints,
-        );
+        same("counts", self.counts.iter().map(count).collect(), counted(&rows.leads), complaints);
         let mut members: Vec<&Value> = rows.members.values().collect();
         members.sort_by_key(|member| (text(member, "display_name").to_lowercase(), text(member, "member_id")));
         let answered: Vec<Value> = self.members.iter().map(member).collect();
         same("members", answered.iter().collect(), members, complaints);
         let revision = rows.settings.as_ref().map_or(0, |row| row.revision);
         let settings = rows.settings.as_ref().map_or(json!({}), |row| row.settings.clone());
-        let answered = (
-            settings_json(&self.settings),
-            self.settings.settings_revision,
-            self.settings.revision,
-        );
-        same(
-            "settings",
-            vec![answered],
-            vec![(settings, revision, head.revision)],
-            complaints,
-        );
+        let answered = (settings_json(&self.settings), self.settings.settings_revision, self.settings.revision);
+        same("settings", vec![answered], vec![(settings, revision, head.revision)], complaints);
         match &self.changes {
             Some(changes) if head.history_floor == 0 => {
-                let facts = rows
-                    .facts
-                    .iter()
-                    .filter(|fact| is_owner_change(fact))
-                    .map(fact_entry)
-                    .collect();
+                let facts = rows.facts.iter().filter(|fact| is_owner_change(fact)).map(fact_entry).collect();
                 same("changes", changes.iter().map(change_entry).collect(), facts, complaints);
             }
             Some(_) => {}
@@ -112,16 +88,10 @@ impl Book {
 
 fn same<T: PartialEq + Debug>(what: &str, answered: Vec<T>, stored: Vec<T>, complaints: &mut Vec<String>) {
     if answered.len() != stored.len() {
-        complaints.push(format!(
-            "the book has {} {what}, the tables {}",
-            answered.len(),
-            stored.len()
-        ));
+        complaints.push(format!("the book has {} {what}, the tables {}", answered.len(), stored.len()));
     }
     if let Some((answer, row)) = answered.iter().zip(&stored).find(|(answer, row)| answer != row) {
-        complaints.push(format!(
-            "the book differs in {what}: answered {answer:?}, stored {row:?}"
-        ));
+        complaints.push(format!("the book differs in {what}: answered {answer:?}, stored {row:?}"));
     }
 }
 
@@ -141,13 +111,7 @@ fn listed(leads: &[Lead]) -> Vec<Listed> {
             "attributes": attributes,
         });
         let since = micros(&ownership.owner_since);
-        (
-            id.to_owned(),
-            owner.map(str::to_owned),
-            since,
-            ownership.revision,
-            projection,
-        )
+        (id.to_owned(), owner.map(str::to_owned), since, ownership.revision, projection)
     };
     leads.iter().map(show).collect()
 }
@@ -163,13 +127,7 @@ fn sorted(leads: &BTreeMap<String, LeadRow>, order: LeadOrder) -> Vec<Listed> {
     };
     rows.sort_by_key(|(id, row)| (key(row), *id));
     // Each descending order is the exact reverse of the ascending one, equal times included.
-    if [
-        LeadOrder::CreatedDesc,
-        LeadOrder::AssignedDesc,
-        LeadOrder::StageEnteredDesc,
-    ]
-    .contains(&order)
-    {
+    if [LeadOrder::CreatedDesc, LeadOrder::AssignedDesc, LeadOrder::StageEnteredDesc].contains(&order) {
         rows.reverse();
     }
     let show = |(id, row): (&String, &LeadRow)| {
@@ -184,15 +142,8 @@ fn sorted(leads: &BTreeMap<String, LeadRow>, order: LeadOrder) -> Vec<Listed> {
 type Counted = (Option<String>, i64, Vec<(String, i64, i64)>, Option<i64>);
 
 fn count(count: &OwnerCount) -> Counted {
-    let stages = count
-        .stages
-        .iter()
-        .map(|stage| (stage.stage.clone(), stage.open, stage.closed))
-        .collect();
-    let oldest = count
-        .oldest_owner_since
-        .is_some()
-        .then(|| micros(&count.oldest_owner_since));
+    let stages = count.stages.iter().map(|stage| (stage.stage.clone(), stage.open, stage.closed)).collect();
+    let oldest = count.oldest_owner_since.is_some().then(|| micros(&count.oldest_owner_since));
     (count.owner_id.clone(), count.total, stages, oldest)
 }
 
@@ -208,16 +159,8 @@ fn counted(leads: &BTreeMap<String, LeadRow>) -> Vec<Counted> {
             let closed = row.projection["closed"] == json!(true);
             *(if closed { &mut stage.1 } else { &mut stage.0 }) += 1;
         }
-        let stages = stages
-            .into_iter()
-            .map(|(stage, (open, closed))| (stage, open, closed))
-            .collect();
-        (
-            owner,
-            rows.len() as i64,
-            stages,
-            rows.iter().map(|row| row.owner_since).min(),
-        )
+        let stages = stages.into_iter().map(|(stage, (open, closed))| (stage, open, closed)).collect();
+        (owner, rows.len() as i64, stages, rows.iter().map(|row| row.owner_since).min())
     };
     owners.into_iter().map(tally).collect()
 }
@@ -238,9 +181,7 @@ fn member(member: &Member) -> Value {
 
 fn settings_json(answer: &GetSettingsResponse) -> Value {
     let settings = answer.settings.clone().unwrap_or_default();
-    let sender = settings
-        .default_sender
-        .map(|sender| json!({ "name": sender.name, "email": sender.email }));
+    let sender = settings.default_sender.map(|sender| json!({ "name": sender.name, "email": sender.email }));
     without_nulls(json!({ "default_sender": sender }))
 }
 
@@ -248,12 +189,7 @@ fn change_entry(change: &OwnerChange) -> Vec<String> {
     let actor = change.actor.clone().unwrap_or_default();
     entry(
         (change.revision, i64::from(change.ordinal), micros(&change.occurred_at)),
-        [
-            &change.lead_id,
-            &word(change.kind().as_str_name(), "CHANGE_KIND_"),
-            &actor.caller_id,
-            &change.reason,
-        ],
+        [&change.lead_id, &word(change.kind().as_str_name(), "CHANGE_KIND_"), &actor.caller_id, &change.reason],
         [&change.previous_owner_id, &change.owner_id, &actor.member_id],
         [&word(change.source().as_str_name(), "SOURCE_"), &change.batch_id],
     )
@@ -262,12 +198,7 @@ fn change_entry(change: &OwnerChange) -> Vec<String> {
 fn fact_entry(fact: &Fact) -> Vec<String> {
     entry(
         (fact.revision, fact.ordinal, fact.occurred_at),
-        [
-            &fact.lead.clone().unwrap_or_default(),
-            &fact.kind,
-            &fact.caller,
-            &fact.reason,
-        ],
+        [&fact.lead.clone().unwrap_or_default(), &fact.kind, &fact.caller, &fact.reason],
         [&fact.previous_owner, &fact.owner, &fact.actor_member],
         [&fact.source, &fact.batch.clone().unwrap_or_default()],
     )

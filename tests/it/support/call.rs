@@ -76,11 +76,7 @@ impl<R: Rpc> IntoFuture for Call<R> {
 
     fn into_future(self) -> Self::IntoFuture {
         let answer = self.request.send(self.channel);
-        Box::pin(async {
-            tokio::time::timeout(LIMIT, answer)
-                .await
-                .expect("an answer within a minute")
-        })
+        Box::pin(async { tokio::time::timeout(LIMIT, answer).await.expect("an answer within a minute") })
     }
 }
 
@@ -101,11 +97,7 @@ impl<R: Rpc> Call<R> {
 
     /// Makes the call, which has to be refused because of exactly this field.
     pub async fn refused_for(self, field: &str) {
-        self.refused()
-            .await
-            .is("INVALID_FIELD")
-            .says("violation_count", 1)
-            .names(&[field]);
+        self.refused().await.is("INVALID_FIELD").says("violation_count", 1).names(&[field]);
     }
 
     /// Makes the call, which has to be refused.
@@ -216,9 +208,7 @@ impl<R: Read> Call<R> {
 
     /// Whatever the replica knows.
     pub fn hurried(mut self) -> Self {
-        *self.request.consistency() = Some(Consistency {
-            level: Some(consistency::Level::MinimizeLatency(())),
-        });
+        *self.request.consistency() = Some(Consistency { level: Some(consistency::Level::MinimizeLatency(())) });
         self
     }
 }
@@ -226,17 +216,13 @@ impl<R: Read> Call<R> {
 impl<R: Past> Call<R> {
     /// Right after this revision.
     pub fn at_revision(mut self, revision: i64) -> Self {
-        *self.request.as_of() = Some(AsOf {
-            at: Some(as_of::At::Revision(revision)),
-        });
+        *self.request.as_of() = Some(AsOf { at: Some(as_of::At::Revision(revision)) });
         self
     }
 
     /// As of this time.
     pub fn at_time(mut self, time: Timestamp) -> Self {
-        *self.request.as_of() = Some(AsOf {
-            at: Some(as_of::At::Time(time)),
-        });
+        *self.request.as_of() = Some(AsOf { at: Some(as_of::At::Time(time)) });
         self
     }
 }

@@ -27,10 +27,7 @@ fn entries(source: &str) -> BTreeMap<String, Entry> {
         if let Some(text) = line.strip_prefix("//") {
             comment.push_str(text);
         } else {
-            if let Some(name) = line
-                .strip_prefix("ERROR_REASON_")
-                .and_then(|rest| rest.split(' ').next())
-            {
+            if let Some(name) = line.strip_prefix("ERROR_REASON_").and_then(|rest| rest.split(' ').next()) {
                 entries.insert(name.to_owned(), entry(&comment));
             }
             comment.clear();

@@ -17,10 +17,7 @@ pub struct Method {
 /// Every method of every service of our package.
 pub fn methods() -> Vec<Method> {
     let set = FileDescriptorSet::decode(ownership_proto::FILE_DESCRIPTOR_SET).expect("the descriptor set");
-    let ours = set
-        .file
-        .into_iter()
-        .filter(|file| file.package() == "leadflip.ownership.v1");
+    let ours = set.file.into_iter().filter(|file| file.package() == "leadflip.ownership.v1");
     let services = ours.flat_map(|file| file.service);
     let methods = services.flat_map(|service| {
         let name = service.name().to_owned();

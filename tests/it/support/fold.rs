@@ -27,10 +27,7 @@ pub struct LeadState {
 impl State {
     /// Who owns each lead.
     pub fn owners(&self) -> BTreeMap<String, Option<String>> {
-        self.leads
-            .iter()
-            .map(|(lead, state)| (lead.clone(), state.owner.clone()))
-            .collect()
+        self.leads.iter().map(|(lead, state)| (lead.clone(), state.owner.clone())).collect()
     }
 }
 
@@ -76,17 +73,10 @@ fn change_owner(state: &mut State, fact: &Fact) -> Result<(), String> {
     let before = state.leads.get(&id).cloned();
     let owner_before = before.as_ref().and_then(|lead| lead.owner.clone());
     if fact.previous_owner != owner_before {
-        return Err(format!(
-            "{id} was owned by {owner_before:?}, not by {:?}",
-            fact.previous_owner
-        ));
+        return Err(format!("{id} was owned by {owner_before:?}, not by {:?}", fact.previous_owner));
     }
     if (fact.kind == "registered") == before.is_some() {
-        return Err(format!(
-            "{id}: {} of a lead that is known: {}",
-            fact.kind,
-            before.is_some()
-        ));
+        return Err(format!("{id}: {} of a lead that is known: {}", fact.kind, before.is_some()));
     }
     let (from, to) = (fact.previous_owner.is_some(), fact.owner.is_some());
     let fits = match fact.kind.as_str() {
@@ -98,10 +88,7 @@ fn change_owner(state: &mut State, fact: &Fact) -> Result<(), String> {
         other => return Err(format!("an unknown kind: {other}")),
     };
     if !fits {
-        return Err(format!(
-            "{id}: {} from {:?} to {:?}",
-            fact.kind, fact.previous_owner, fact.owner
-        ));
+        return Err(format!("{id}: {} from {:?} to {:?}", fact.kind, fact.previous_owner, fact.owner));
     }
     if fact.kind == "forgotten" {
         state.leads.remove(&id);
@@ -112,14 +99,6 @@ fn change_owner(state: &mut State, fact: &Fact) -> Result<(), String> {
         None => fact.payload.clone().unwrap_or(json!(null)),
     };
     let (since, revision) = (fact.occurred_at, fact.revision);
-    state.leads.insert(
-        id,
-        LeadState {
-            owner: fact.owner.clone(),
-            since,
-            revision,
-            projection,
-        },
-    );
+    state.leads.insert(id, LeadState { owner: fact.owner.clone(), since, revision, projection });
     Ok(())
 }

@@ -101,14 +101,7 @@ impl Model {
             return Ok((Outcome::Unchanged, None));
         }
         owner.as_ref().map_or(Ok(()), |owner| self.eligible(owner))?;
-        self.leads.insert(
-            lead.to_owned(),
-            Known {
-                owner: owner.clone(),
-                revision: next,
-                observed: 0,
-            },
-        );
+        self.leads.insert(lead.to_owned(), Known { owner: owner.clone(), revision: next, observed: 0 });
         self.note((next, 0), lead, ChangeKind::Registered, owner.clone());
         Ok((Outcome::Registered, None))
     }
@@ -138,11 +131,7 @@ impl Model {
             (None, _) => (Outcome::Assigned, ChangeKind::Assigned),
             _ => (Outcome::Reassigned, ChangeKind::Reassigned),
         };
-        let known = Known {
-            owner: owner.cloned(),
-            revision: place.0,
-            observed: before.observed,
-        };
+        let known = Known { owner: owner.cloned(), revision: place.0, observed: before.observed };
         self.leads.insert(lead.to_owned(), known);
         self.note(place, lead, kind, owner.cloned());
         Ok((outcome, before.owner))

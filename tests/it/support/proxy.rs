@@ -36,21 +36,13 @@ impl Proxy {
             Some((credentials, host)) => (format!("{credentials}@"), host.to_owned()),
             None => (String::new(), url[start..end].to_owned()),
         };
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let here = listener.local_addr().unwrap();
         let (mode, _) = watch::channel(Mode::Pass);
         runtime.spawn(accept(listener, host, mode.clone()));
-        Self {
-            mode,
-            url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]),
-            runtime: Some(runtime),
-        }
+        Self { mode, url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]), runtime: Some(runtime) }
     }
 
     /// Where the database seems to be.
@@ -109,14 +101,8 @@ async fn requests(
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let commit = buffer[..length]
-            .to_ascii_uppercase()
-            .windows(7)
-            .any(|bytes| bytes == b"COMMIT\0");
-        let losing = matches!(
-            *mode.borrow(),
-            Mode::LoseCommitAnswer | Mode::LoseCommitAnswerAndStayDown
-        );
+        let commit = buffer[..length].to_ascii_uppercase().windows(7).any(|bytes| bytes == b"COMMIT\0");
+        let losing = matches!(*mode.borrow(), Mode::LoseCommitAnswer | Mode::LoseCommitAnswerAndStayDown);
         if commit && losing {
             mute.send_replace(true);
         }

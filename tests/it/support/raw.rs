@@ -22,9 +22,7 @@ pub async fn post(url: &str, path: &str, headers: &[(&str, &str)], body: Bytes) 
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = exchange(url, request.body(()).unwrap(), body)
-        .await
-        .expect("an answer over HTTP/2");
+    let answer = exchange(url, request.body(()).unwrap(), body).await.expect("an answer over HTTP/2");
     answer.unwrap_or_else(|| panic!("{path} answers without a gRPC status"))
 }
 

@@ -40,9 +40,7 @@ pub fn refusal(status: Status) -> Refusal {
         match detail {
             ErrorDetail::ErrorInfo(info) => infos.push(info),
             ErrorDetail::BadRequest(bad) => {
-                refusal
-                    .fields
-                    .extend(bad.field_violations.into_iter().map(|violation| violation.field));
+                refusal.fields.extend(bad.field_violations.into_iter().map(|violation| violation.field));
             }
             ErrorDetail::RetryInfo(retry) => refusal.retry_after = retry.retry_delay,
             _ => {}
@@ -59,9 +57,7 @@ pub fn refusal(status: Status) -> Refusal {
 
 impl Refusal {
     fn hold_against_the_catalogue(&self) {
-        let entry = catalogue()
-            .get(&self.reason)
-            .unwrap_or_else(|| panic!("{self:?} is not in the catalogue"));
+        let entry = catalogue().get(&self.reason).unwrap_or_else(|| panic!("{self:?} is not in the catalogue"));
         assert_eq!(name_of(self.code), entry.code, "the code of {self:?}");
         for key in self.metadata.keys() {
             assert!(entry.keys.contains(key), "{key} is no metadata key of {self:?}");
@@ -105,8 +101,6 @@ impl Refusal {
     #[track_caller]
     pub fn number(&self, key: &str) -> i64 {
         let value = self.metadata.get(key).unwrap_or_else(|| panic!("{key} of {self:?}"));
-        value
-            .parse()
-            .unwrap_or_else(|_| panic!("{key} of {self:?} is a number"))
+        value.parse().unwrap_or_else(|_| panic!("{key} of {self:?} is a number"))
     }
 }

@@ -39,10 +39,7 @@ pub fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 }
 
 fn signal(name: &str, process: u32) {
-    let sent = Command::new("kill")
-        .args([&format!("-{name}"), &process.to_string()])
-        .status()
-        .unwrap();
+    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -63,10 +60,7 @@ impl Server {
     pub fn try_start(settings: &BTreeMap<String, String>, logs: &Path) -> Result<Self, String> {
         let log = logs.join(format!("{}.log", uuid::Uuid::new_v4().simple()));
         let mut command = program();
-        command
-            .arg("serve")
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap());
+        command.arg("serve").stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         for (key, value) in settings {
             command.env(format!("OWNERSHIP__{}", key.to_uppercase().replace('.', "__")), value);
         }
@@ -74,11 +68,7 @@ impl Server {
         let line = first_line(child.stdout.take().unwrap());
         let url = line.as_ref().and_then(|line| line.rsplit_once(" listening on "));
         let url = url.map(|(_, url)| url.trim().to_owned());
-        let mut server = Self {
-            child,
-            url: url.clone().unwrap_or_default(),
-            log,
-        };
+        let mut server = Self { child, url: url.clone().unwrap_or_default(), log };
         if url.is_none() {
             server.kill();
             return Err(server.log());

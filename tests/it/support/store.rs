@@ -62,19 +62,10 @@ impl Database {
         match self {
             Self::Sqlite(directory) => {
                 let options = SqliteConnectOptions::new().filename(directory.path().join("ownership.db"));
-                Sql::Sqlite(
-                    SqlitePoolOptions::new()
-                        .max_connections(2)
-                        .connect_with(options)
-                        .await
-                        .unwrap(),
-                )
+                Sql::Sqlite(SqlitePoolOptions::new().max_connections(2).connect_with(options).await.unwrap())
             }
             Self::Postgres(name) => {
-                let pool = PgPoolOptions::new()
-                    .max_connections(2)
-                    .connect(&at_postgres(name))
-                    .await;
+                let pool = PgPoolOptions::new().max_connections(2).connect(&at_postgres(name)).await;
                 Sql::Postgres(pool.unwrap())
             }
         }
@@ -131,12 +122,8 @@ impl Sql {
 
 /// The write lock of an account in strange hands.
 pub enum Held {
-    Sqlite {
-        _held: sqlx::Transaction<'static, sqlx::Sqlite>,
-    },
-    Postgres {
-        _held: sqlx::Transaction<'static, sqlx::Postgres>,
-    },
+    Sqlite { _held: sqlx::Transaction<'static, sqlx::Sqlite> },
+    Postgres { _held: sqlx::Transaction<'static, sqlx::Postgres> },
 }
 
 fn server_url() -> String {
@@ -148,13 +135,9 @@ fn server_url() -> String {
 /// The URL of the test server with another database in it.
 fn at_postgres(database: &str) -> String {
     let url = server_url();
-    let (base, query) = url
-        .split_once('?')
-        .map_or((url.as_str(), None), |(base, query)| (base, Some(query)));
+    let (base, query) = url.split_once('?').map_or((url.as_str(), None), |(base, query)| (base, Some(query)));
     let authority = base.find("://").expect("a URL") + 3;
-    let end = base[authority..]
-        .find('/')
-        .map_or(base.len(), |slash| authority + slash);
+    let end = base[authority..].find('/').map_or(base.len(), |slash| authority + slash);
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     format!("{}/{database}{query}", &base[..end])
 }
@@ -163,9 +146,7 @@ fn create(template: Option<&str>) -> Database {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("ownership_it_{}_{number}", std::process::id());
-    let template = template
-        .map(|template| format!(" template {template}"))
-        .unwrap_or_default();
+    let template = template.map(|template| format!(" template {template}")).unwrap_or_default();
     let statement = format!("create database {name}{template}");
     aside(|| async { administer(statement).await });
     Database::Postgres(name)
@@ -182,11 +163,7 @@ fn template() -> &'static str {
             administer(statement).await
         });
         let output = server::run(&["migrate"], &[("OWNERSHIP__DATABASE__URL", &at_postgres(&name))]);
-        assert!(
-            output.status.success(),
-            "migrate failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
         name
     })
 }
@@ -212,13 +189,7 @@ async fn administer(statement: String) {
 /// Runs something asynchronous to its end where nothing asynchronous can be awaited.
 fn aside<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send) {
     std::thread::scope(|scope| {
-        let run = || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(work())
-        };
+        let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work());
         scope.spawn(run).join().unwrap();
     });
 }

@@ -179,9 +179,7 @@ impl Tables {
                 "capacity": row.get::<Option<i64>, _>("capacity"),
                 "observed_at": row.get::<i64, _>("observed_at"),
             });
-            self.rows(row.get("account_id"))
-                .members
-                .insert(row.get("member_id"), without_nulls(member));
+            self.rows(row.get("account_id")).members.insert(row.get("member_id"), without_nulls(member));
         });
     }
 
@@ -191,10 +189,7 @@ impl Tables {
             let email: Option<String> = row.get("default_sender_email");
             let sender = name.map(|name| json!({ "name": name, "email": email }));
             let settings = without_nulls(json!({ "default_sender": sender }));
-            self.rows(row.get("account_id")).settings = Some(SettingsRow {
-                settings,
-                revision: row.get("revision"),
-            });
+            self.rows(row.get("account_id")).settings = Some(SettingsRow { settings, revision: row.get("revision") });
         });
     }
 }

@@ -9,10 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The moment `micros` after 1970.
 pub fn at(micros: i64) -> Timestamp {
-    Timestamp {
-        seconds: micros.div_euclid(1_000_000),
-        nanos: (micros.rem_euclid(1_000_000) * 1_000) as i32,
-    }
+    Timestamp { seconds: micros.div_euclid(1_000_000), nanos: (micros.rem_euclid(1_000_000) * 1_000) as i32 }
 }
 
 /// The microseconds from 1970 to a moment that has to be there.

@@ -52,15 +52,7 @@ fn latest(facts: &[Fact]) -> BTreeMap<String, LeadState> {
     for fact in facts.iter().filter(|fact| is_owner_change(fact)) {
         let Some(lead) = fact.lead.clone() else { continue };
         let (owner, since, revision) = (fact.owner.clone(), fact.occurred_at, fact.revision);
-        leads.insert(
-            lead,
-            LeadState {
-                owner,
-                since,
-                revision,
-                projection: json!(null),
-            },
-        );
+        leads.insert(lead, LeadState { owner, since, revision, projection: json!(null) });
         if fact.kind == "forgotten" {
             leads.remove(fact.lead.as_ref().expect("a lead"));
         }
@@ -71,10 +63,7 @@ fn latest(facts: &[Fact]) -> BTreeMap<String, LeadState> {
 /// Up to the floor, history is what the state at the floor follows from: one change of each lead at most.
 fn superseded(facts: &[Fact], floor: i64, complaints: &mut Vec<String>) {
     let mut seen = BTreeSet::new();
-    for fact in facts
-        .iter()
-        .filter(|fact| is_owner_change(fact) && fact.revision <= floor)
-    {
+    for fact in facts.iter().filter(|fact| is_owner_change(fact) && fact.revision <= floor) {
         if !seen.insert(&fact.lead) {
             complaints.push(format!("superseded history of {:?} below the floor {floor}", fact.lead));
         }
@@ -90,10 +79,7 @@ fn numbering(facts: &[Fact], head: &Head, complaints: &mut Vec<String>) {
     }
     let revisions: Vec<i64> = ordinals.keys().copied().collect();
     if revisions != (floor + 1..=head.revision).collect::<Vec<_>>() {
-        complaints.push(format!(
-            "revisions are not dense up to {}: {revisions:?}",
-            head.revision
-        ));
+        complaints.push(format!("revisions are not dense up to {}: {revisions:?}", head.revision));
     }
     for (revision, ordinals) in ordinals {
         if ordinals != (0..ordinals.len() as i64).collect::<Vec<_>>() {
@@ -124,10 +110,7 @@ fn chains(facts: &[Fact], complaints: &mut Vec<String>) {
         let Some(lead) = &fact.lead else { continue };
         let before = owners.insert(lead, &fact.owner);
         if before.is_some_and(|before| *before != fact.previous_owner) {
-            complaints.push(format!(
-                "the chain of {lead} breaks at {}.{}",
-                fact.revision, fact.ordinal
-            ));
+            complaints.push(format!("the chain of {lead} breaks at {}.{}", fact.revision, fact.ordinal));
         }
     }
 }
@@ -141,10 +124,7 @@ fn compare_leads(
     for (id, row) in stored {
         let projection = folded.get(id).map(|lead| &lead.projection);
         if projection.is_some_and(|projection| *projection != row.projection) {
-            complaints.push(format!(
-                "projection of {id}: log {projection:?}, table {:?}",
-                row.projection
-            ));
+            complaints.push(format!("projection of {id}: log {projection:?}, table {:?}", row.projection));
         }
     }
 }
@@ -169,10 +149,7 @@ fn compare_rest(state: &State, rows: &AccountRows, complaints: &mut Vec<String>)
         complaints.push(format!("members: log {:?}, table {:?}", state.members, rows.members));
     }
     let log = (state.settings.clone().unwrap_or(json!({})), state.settings_revision);
-    let table = rows
-        .settings
-        .as_ref()
-        .map_or((json!({}), 0), |row| (row.settings.clone(), row.revision));
+    let table = rows.settings.as_ref().map_or((json!({}), 0), |row| (row.settings.clone(), row.revision));
     if log != table {
         complaints.push(format!("settings: log {log:?}, table {table:?}"));
     }

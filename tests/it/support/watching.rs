@@ -67,15 +67,9 @@ impl Call<WatchOwnerChangesRequest> {
     pub async fn open(self) -> Watching {
         let mut stream = self.ok().await;
         let first = message(&mut stream).await.expect("the watch begins");
-        let Message::Started(started) = first else {
-            panic!("{first:?} is not Started")
-        };
+        let Message::Started(started) = first else { panic!("{first:?} is not Started") };
         assert!(started.floor_revision <= started.head_revision, "{started:?}");
-        Watching {
-            stream,
-            position: started.revision,
-            started,
-        }
+        Watching { stream, position: started.revision, started }
     }
 }
 
@@ -84,34 +78,20 @@ impl Watching {
     pub async fn next(&mut self) -> Result<Heard, Status> {
         let (previous, revision, head, heard) = match message(&mut self.stream).await? {
             Message::Started(again) => panic!("a second beginning: {again:?}"),
-            Message::Changes(WatchChanges {
-                previous_revision,
-                revision,
-                changes,
-                head_revision,
-            }) => {
+            Message::Changes(WatchChanges { previous_revision, revision, changes, head_revision }) => {
                 assert!(!changes.is_empty(), "a message of changes without a change");
                 (previous_revision, revision, head_revision, Heard::Changes(changes))
             }
-            Message::Progress(WatchProgress {
-                previous_revision,
-                revision,
-                head_revision,
-            }) => (previous_revision, revision, head_revision, Heard::Progress),
+            Message::Progress(WatchProgress { previous_revision, revision, head_revision }) => {
+                (previous_revision, revision, head_revision, Heard::Progress)
+            }
         };
         assert_eq!(previous, self.position, "the chain of positions is broken by {heard:?}");
         assert!(revision >= previous && revision <= head, "{previous} {revision} {head}");
         if let Heard::Changes(changes) = &heard {
             let last = changes.last().unwrap().revision;
-            assert!(
-                last <= revision,
-                "{last} is told of before the position {revision} reaches it"
-            );
-            assert!(
-                changes[0].revision > previous,
-                "{} was over already: {changes:?}",
-                changes[0].revision
-            );
+            assert!(last <= revision, "{last} is told of before the position {revision} reaches it");
+            assert!(changes[0].revision > previous, "{} was over already: {changes:?}", changes[0].revision);
             assert!(
                 changes.is_sorted_by_key(|change| (change.revision, change.ordinal))
                     && changes.windows(2).all(|pair| key(&pair[0]) != key(&pair[1])),
@@ -148,9 +128,7 @@ fn key(change: &OwnerChange) -> (i64, i32) {
 }
 
 async fn message(stream: &mut Streaming<WatchOwnerChangesResponse>) -> Result<Message, Status> {
-    let message = tokio::time::timeout(SILENCE, stream.message())
-        .await
-        .expect("a watch is never silent");
+    let message = tokio::time::timeout(SILENCE, stream.message()).await.expect("a watch is never silent");
     let message = message?.expect("a watch has no OK end");
     Ok(message.message.expect("a message says something"))
 }

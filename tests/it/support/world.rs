@@ -22,18 +22,12 @@ pub async fn check(body: impl AsyncFnOnce(&mut World)) {
 
 /// One server.
 pub fn one_replica() -> Setup {
-    Setup {
-        replicas: 1,
-        settings: BTreeMap::new(),
-    }
+    Setup { replicas: 1, settings: BTreeMap::new() }
 }
 
 /// Two servers over one database; on SQLite, which has only ever one, one that answers for both.
 pub fn two_replicas() -> Setup {
-    Setup {
-        replicas: if store() == Store::Postgres { 2 } else { 1 },
-        settings: BTreeMap::new(),
-    }
+    Setup { replicas: if store() == Store::Postgres { 2 } else { 1 }, settings: BTreeMap::new() }
 }
 
 impl Setup {
@@ -57,15 +51,8 @@ impl Setup {
         ]);
         settings.extend(self.settings);
         let logs = TempDir::new().unwrap();
-        let replicas = (0..self.replicas)
-            .map(|_| Server::start(&settings, logs.path()))
-            .collect();
-        World {
-            replicas,
-            database,
-            settings,
-            logs,
-        }
+        let replicas = (0..self.replicas).map(|_| Server::start(&settings, logs.path())).collect();
+        World { replicas, database, settings, logs }
     }
 
     /// Runs a test, then checks every account.
@@ -97,9 +84,7 @@ impl World {
 
     /// A connection of its own to a replica; where there is only one, to that.
     pub fn channel(&self, replica: usize) -> Channel {
-        Endpoint::from_shared(self.url(replica).to_owned())
-            .unwrap()
-            .connect_lazy()
+        Endpoint::from_shared(self.url(replica).to_owned()).unwrap().connect_lazy()
     }
 
     /// Where a replica accepts calls.
@@ -149,9 +134,6 @@ impl World {
     /// Fails unless log, tables and answers agree.
     pub async fn verify(&mut self) {
         let complaints = self.complaints().await;
-        assert!(
-            complaints.is_empty(),
-            "log, tables and answers disagree: {complaints:#?}"
-        );
+        assert!(complaints.is_empty(), "log, tables and answers disagree: {complaints:#?}");
     }
 }

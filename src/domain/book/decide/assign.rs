@@ -47,14 +47,14 @@ fn decide_item<'a>(
 }
 
 fn check(precondition: Option<&Precondition>, current: &Ownership) -> Result<(), Refusal> {
-    let state = || LeadState {
-        lead: current.lead.clone(),
-        owner: current.owner.clone(),
-        revision: current.revision,
-    };
+    let state = || LeadState { lead: current.lead.clone(), owner: current.owner.clone(), revision: current.revision };
     match precondition {
-        Some(Precondition::Revision(revision)) if *revision != current.revision => Err(Refusal::RevisionMismatch(state())),
-        Some(Precondition::Owner(owner)) if current.owner.as_ref() != Some(owner) => Err(Refusal::OwnerMismatch(state())),
+        Some(Precondition::Revision(revision)) if *revision != current.revision => {
+            Err(Refusal::RevisionMismatch(state()))
+        }
+        Some(Precondition::Owner(owner)) if current.owner.as_ref() != Some(owner) => {
+            Err(Refusal::OwnerMismatch(state()))
+        }
         Some(Precondition::Unassigned) if current.owner.is_some() => Err(Refusal::OwnerMismatch(state())),
         Some(_) | None => Ok(()),
     }

@@ -56,7 +56,10 @@ impl Draft<'_> {
 type Item<T> = Result<(T, Option<Fact>), Refusal>;
 
 /// Puts decided items together: all of them, or with `FailAll` none if one was refused.
-fn gather<T>(items: impl Iterator<Item = Item<T>>, mode: FailureMode) -> Result<(Vec<ItemResult<T>>, Vec<Fact>), Refused> {
+fn gather<T>(
+    items: impl Iterator<Item = Item<T>>,
+    mode: FailureMode,
+) -> Result<(Vec<ItemResult<T>>, Vec<Fact>), Refused> {
     let (mut results, mut facts, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (index, item) in items.enumerate() {
         match item {

@@ -28,11 +28,7 @@ fn decide_lead(draft: &Draft<'_>, new: &NewLead, default: Option<&MemberId>, ter
     if let Some(owner) = owner {
         may_receive(owner, draft.member(owner))?;
     }
-    let fact = Fact::Registered {
-        lead: new.lead.clone(),
-        owner: owner.cloned(),
-        projection: projection(new, terms),
-    };
+    let fact = Fact::Registered { lead: new.lead.clone(), owner: owner.cloned(), projection: projection(new, terms) };
     Ok((Outcome::Registered, Some(fact)))
 }
 

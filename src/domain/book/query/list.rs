@@ -83,7 +83,8 @@ impl Book {
             return group.len();
         }
         let entered = group.in_order(SortKey::StageEntered);
-        let before = |at: Timestamp| entered.rank(|slot| self.leads.rows.position(slot, SortKey::StageEntered).cmp(&(at, "")));
+        let before =
+            |at: Timestamp| entered.rank(|slot| self.leads.rows.position(slot, SortKey::StageEntered).cmp(&(at, "")));
         let first = filter.stage_entered.start.map_or(0, before);
         let end = filter.stage_entered.end.map_or(group.len(), before).max(first);
         if filter.admits_all_but_stage_entered() {
@@ -121,7 +122,9 @@ impl Book {
             let end = span.end.map(|end| (end, ""));
             let below = end.into_iter().chain(after).min();
             let seek = move |slot: Slot| below.map_or(Ordering::Less, |below| position(slot).cmp(&below));
-            Box::new(list.descending(seek).take_while(move |slot| span.start.is_none_or(|start| position(*slot).0 >= start)))
+            Box::new(
+                list.descending(seek).take_while(move |slot| span.start.is_none_or(|start| position(*slot).0 >= start)),
+            )
         } else {
             let start = span.start.map(|start| (start, ""));
             let seek = move |slot: Slot| {

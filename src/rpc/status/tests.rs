@@ -1,0 +1,158 @@
+//! Every error of the service as its caller is told.
+
+use std::sync::Arc;
+
+use ownership_proto::v1::ErrorReason as Reason;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use super::*;
+use crate::context::Moment;
+use crate::domain::ids::{LeadId, MemberId};
+use crate::domain::outcome::{LeadState, Refusal};
+use crate::domain::time::Timestamp;
+use crate::ledger::Error as E;
+
+fn lead() -> LeadId {
+    LeadId::parse("L1").unwrap()
+}
+
+fn member(id: &str) -> MemberId {
+    MemberId::parse(id).unwrap()
+}
+
+fn state(owner: Option<&str>) -> LeadState {
+    LeadState { lead: lead(), owner: owner.map(member), revision: Revision(7) }
+}
+
+fn whole(refusal: Refusal) -> E {
+    Refused::Whole(refusal).into()
+}
+
+/// Code, reason and metadata keys of an error.
+fn told(error: &E) -> (Code, String, Vec<String>) {
+    let status = Status::from(Failure::from(error));
+    let info = status.get_details_error_info().expect("an ErrorInfo");
+    assert_eq!(info.domain, DOMAIN);
+    let mut keys: Vec<_> = info.metadata.into_keys().collect();
+    keys.sort();
+    (status.code(), info.reason, keys)
+}
+
+#[test]
+fn every_error_has_its_code_reason_and_metadata() {
+    let (floor, head, request) = (Revision(1), Revision(9), Uuid::nil());
+    let range = ["floor_revision", "head_revision", "requested"].as_slice();
+    let of_lead = ["current_owner_id", "current_revision", "lead_id"].as_slice();
+    let requested = Moment::Revision(Revision(3));
+    let manager = || (member("a"), member("b"));
+    let cases: Vec<(E, Code, &str, &[&str])> = vec![
+        (whole(Refusal::LeadNotFound { lead: lead() }), Code::NotFound, "LEAD_NOT_FOUND", &["lead_id"]),
+        (whole(Refusal::MemberNotFound { member: member("a") }), Code::NotFound, "MEMBER_NOT_FOUND", &["member_id"]),
+        (whole(Refusal::OwnerUnknown { owner: member("a") }), Code::FailedPrecondition, "OWNER_UNKNOWN", &["owner_id"]),
+        (
+            whole(Refusal::OwnerInactive { owner: member("a") }),
+            Code::FailedPrecondition,
+            "OWNER_INACTIVE",
+            &["owner_id"],
+        ),
+        (whole(Refusal::OwnerLeaving { owner: member("a") }), Code::FailedPrecondition, "OWNER_LEAVING", &["owner_id"]),
+        (whole(Refusal::OwnerMismatch(state(Some("a")))), Code::FailedPrecondition, "OWNER_MISMATCH", of_lead),
+        (whole(Refusal::OwnerMismatch(state(None))), Code::FailedPrecondition, "OWNER_MISMATCH", &of_lead[1..]),
+        (whole(Refusal::RevisionMismatch(state(Some("a")))), Code::Aborted, "REVISION_MISMATCH", of_lead),
+        (whole(Refusal::SettingsChanged { current: head }), Code::Aborted, "REVISION_MISMATCH", &["current_revision"]),
+        (
+            whole(Refusal::ManagerUnknown { member: manager().0, manager: manager().1 }),
+            Code::FailedPrecondition,
+            "MANAGER_UNKNOWN",
+            &["manager_id", "member_id"],
+        ),
+        (
+            whole(Refusal::ManagerCycle { member: manager().0, manager: manager().1 }),
+            Code::FailedPrecondition,
+            "MANAGER_CYCLE",
+            &["manager_id", "member_id"],
+        ),
+        (
+            E::RequestIdReused { request, method: "M".into() },
+            Code::AlreadyExists,
+            "REQUEST_ID_REUSED",
+            &["method", "request_id"],
+        ),
+        (E::LeadNotFound(lead()), Code::NotFound, "LEAD_NOT_FOUND", &["lead_id"]),
+        (E::MemberNotFound(member("a")), Code::NotFound, "MEMBER_NOT_FOUND", &["member_id"]),
+        (E::PageToken, Code::InvalidArgument, "PAGE_TOKEN_INVALID", &[]),
+        (E::TooOld { requested, floor, head }, Code::OutOfRange, "POSITION_TOO_OLD", range),
+        (E::InFuture { requested, floor, head }, Code::OutOfRange, "POSITION_IN_FUTURE", range),
+        (
+            E::InFuture { requested: Moment::Time(Timestamp(i64::MAX)), floor, head },
+            Code::OutOfRange,
+            "POSITION_IN_FUTURE",
+            range,
+        ),
+        (
+            E::HistoryMismatch { history: "h".into(), floor, head },
+            Code::OutOfRange,
+            "HISTORY_MISMATCH",
+            &["floor_revision", "head_revision", "history_id"],
+        ),
+        (E::Busy { depth: 3 }, Code::ResourceExhausted, "ACCOUNT_BUSY", &["queue_depth"]),
+        (
+            E::TooLarge { needed: 2, budget: 1 },
+            Code::ResourceExhausted,
+            "ACCOUNT_TOO_LARGE",
+            &["budget_bytes", "needed_bytes"],
+        ),
+        (E::Deadline, Code::DeadlineExceeded, "DEADLINE_EXCEEDED", &[]),
+        (E::Draining, Code::Unavailable, "DRAINING", &[]),
+        (E::OutcomeUnknown { request: Some(request) }, Code::Unknown, "OUTCOME_UNKNOWN", &["request_id"]),
+        (E::OutcomeUnknown { request: None }, Code::Unknown, "OUTCOME_UNKNOWN", &[]),
+        (E::Store(Arc::new(store::Error::TimedOut)), Code::Unavailable, "STORE_UNAVAILABLE", &[]),
+        (E::Store(Arc::new(store::Error::UnsupportedUrl)), Code::Internal, "INTERNAL", &["incident_id"]),
+    ];
+    for (error, code, reason, keys) in cases {
+        assert_eq!(told(&error), (code, reason.to_owned(), keys.iter().map(|key| (*key).to_owned()).collect()));
+    }
+}
+
+#[test]
+fn every_reason_of_the_contract_has_a_code() {
+    for number in 0.. {
+        let Ok(reason) = Reason::try_from(number) else { break };
+        assert_ne!(code(reason), Code::Ok, "{reason:?}");
+    }
+}
+
+#[test]
+fn a_busy_account_says_when_to_come_back() {
+    let status = Status::from(Failure::from(&E::Busy { depth: 3 }));
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(BUSY_DELAY));
+}
+
+#[test]
+fn a_defect_tells_nothing_of_its_cause() {
+    let cause = store::Error::Unreadable { table: "fact", what: "s3cret".into() };
+    let status = Status::from(Failure::from(&E::Store(Arc::new(cause))));
+    assert!(!format!("{status:?}").contains("s3cret"));
+}
+
+#[test]
+fn of_a_thousand_bad_items_every_position_gets_through_in_eight_kibibytes() {
+    let bad = |index| (index, Refusal::OwnerInactive { owner: member(&"m".repeat(64)) });
+    let items = (0..1_000).filter(|index| index % 2 == 1).map(bad).collect();
+    let status = Status::from(refused(&Refused::Items(items).into(), Some("items")));
+    assert!(status.details().len() * 4 / 3 < 8_000, "{}", status.details().len());
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.metadata["failed_count"], "500");
+    assert_eq!(info.metadata["failed_items"].split(',').count(), 500);
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(violations[0].field, "items[1].owner_id");
+}
+
+#[test]
+fn runs_of_bad_items_are_drawn_together() {
+    let bad = |index| (index, Refusal::LeadNotFound { lead: lead() });
+    let items = [0, 1, 2, 3, 7, 9, 10].map(bad).into();
+    let status = Status::from(refused(&Refused::Items(items).into(), Some("items")));
+    assert_eq!(status.get_details_error_info().unwrap().metadata["failed_items"], "0-3,7,9-10");
+}
