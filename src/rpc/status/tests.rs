@@ -39,78 +39,69 @@ fn told(error: &E) -> (Code, String, Vec<String>) {
     (status.code(), info.reason, keys)
 }
 
-#[test]
-fn every_error_has_its_code_reason_and_metadata() {
-    let (floor, head, request) = (Revision(1), Revision(9), Uuid::nil());
-    let range = ["floor_revision", "head_revision", "requested"].as_slice();
-    let of_lead = ["current_owner_id", "current_revision", "lead_id"].as_slice();
-    let requested = Moment::Revision(Revision(3));
-    let manager = || (member("a"), member("b"));
-    let cases: Vec<(E, Code, &str, &[&str])> = vec![
-        (whole(Refusal::LeadNotFound { lead: lead() }), Code::NotFound, "LEAD_NOT_FOUND", &["lead_id"]),
-        (whole(Refusal::MemberNotFound { member: member("a") }), Code::NotFound, "MEMBER_NOT_FOUND", &["member_id"]),
-        (whole(Refusal::OwnerUnknown { owner: member("a") }), Code::FailedPrecondition, "OWNER_UNKNOWN", &["owner_id"]),
-        (
-            whole(Refusal::OwnerInactive { owner: member("a") }),
-            Code::FailedPrecondition,
-            "OWNER_INACTIVE",
-            &["owner_id"],
-        ),
-        (whole(Refusal::OwnerLeaving { owner: member("a") }), Code::FailedPrecondition, "OWNER_LEAVING", &["owner_id"]),
-        (whole(Refusal::OwnerMismatch(state(Some("a")))), Code::FailedPrecondition, "OWNER_MISMATCH", of_lead),
-        (whole(Refusal::OwnerMismatch(state(None))), Code::FailedPrecondition, "OWNER_MISMATCH", &of_lead[1..]),
-        (whole(Refusal::RevisionMismatch(state(Some("a")))), Code::Aborted, "REVISION_MISMATCH", of_lead),
-        (whole(Refusal::SettingsChanged { current: head }), Code::Aborted, "REVISION_MISMATCH", &["current_revision"]),
-        (
-            whole(Refusal::ManagerUnknown { member: manager().0, manager: manager().1 }),
-            Code::FailedPrecondition,
-            "MANAGER_UNKNOWN",
-            &["manager_id", "member_id"],
-        ),
-        (
-            whole(Refusal::ManagerCycle { member: manager().0, manager: manager().1 }),
-            Code::FailedPrecondition,
-            "MANAGER_CYCLE",
-            &["manager_id", "member_id"],
-        ),
-        (
-            E::RequestIdReused { request, method: "M".into() },
-            Code::AlreadyExists,
-            "REQUEST_ID_REUSED",
-            &["method", "request_id"],
-        ),
+/// An error, and its code, reason and metadata keys.
+type Case = (E, Code, &'static str, &'static [&'static str]);
+
+const OF_LEAD: &[&str] = &["current_owner_id", "current_revision", "lead_id"];
+const OF_RANGE: &[&str] = &["floor_revision", "head_revision", "requested"];
+const OF_MANAGER: &[&str] = &["manager_id", "member_id"];
+
+fn refusals() -> Vec<Case> {
+    use Code::{Aborted, FailedPrecondition as Failed, NotFound};
+    let (a, b) = (|| member("a"), || member("b"));
+    vec![
+        (whole(Refusal::LeadNotFound { lead: lead() }), NotFound, "LEAD_NOT_FOUND", &["lead_id"]),
+        (whole(Refusal::MemberNotFound { member: a() }), NotFound, "MEMBER_NOT_FOUND", &["member_id"]),
+        (whole(Refusal::OwnerUnknown { owner: a() }), Failed, "OWNER_UNKNOWN", &["owner_id"]),
+        (whole(Refusal::OwnerInactive { owner: a() }), Failed, "OWNER_INACTIVE", &["owner_id"]),
+        (whole(Refusal::OwnerLeaving { owner: a() }), Failed, "OWNER_LEAVING", &["owner_id"]),
+        (whole(Refusal::OwnerMismatch(state(Some("a")))), Failed, "OWNER_MISMATCH", OF_LEAD),
+        (whole(Refusal::OwnerMismatch(state(None))), Failed, "OWNER_MISMATCH", &OF_LEAD[1..]),
+        (whole(Refusal::RevisionMismatch(state(Some("a")))), Aborted, "REVISION_MISMATCH", OF_LEAD),
+        (whole(Refusal::SettingsChanged { current: Revision(9) }), Aborted, "REVISION_MISMATCH", &["current_revision"]),
+        (whole(Refusal::ManagerUnknown { member: a(), manager: b() }), Failed, "MANAGER_UNKNOWN", OF_MANAGER),
+        (whole(Refusal::ManagerCycle { member: a(), manager: b() }), Failed, "MANAGER_CYCLE", OF_MANAGER),
+    ]
+}
+
+fn what_is_not_there() -> Vec<Case> {
+    let (floor, head, requested) = (Revision(1), Revision(9), Moment::Revision(Revision(3)));
+    let of_history: &[&str] = &["floor_revision", "head_revision", "history_id"];
+    let time = Moment::Time(Timestamp(i64::MAX));
+    vec![
         (E::LeadNotFound(lead()), Code::NotFound, "LEAD_NOT_FOUND", &["lead_id"]),
         (E::MemberNotFound(member("a")), Code::NotFound, "MEMBER_NOT_FOUND", &["member_id"]),
         (E::PageToken, Code::InvalidArgument, "PAGE_TOKEN_INVALID", &[]),
-        (E::TooOld { requested, floor, head }, Code::OutOfRange, "POSITION_TOO_OLD", range),
-        (E::InFuture { requested, floor, head }, Code::OutOfRange, "POSITION_IN_FUTURE", range),
-        (
-            E::InFuture { requested: Moment::Time(Timestamp(i64::MAX)), floor, head },
-            Code::OutOfRange,
-            "POSITION_IN_FUTURE",
-            range,
-        ),
-        (
-            E::HistoryMismatch { history: "h".into(), floor, head },
-            Code::OutOfRange,
-            "HISTORY_MISMATCH",
-            &["floor_revision", "head_revision", "history_id"],
-        ),
-        (E::Busy { depth: 3 }, Code::ResourceExhausted, "ACCOUNT_BUSY", &["queue_depth"]),
-        (
-            E::TooLarge { needed: 2, budget: 1 },
-            Code::ResourceExhausted,
-            "ACCOUNT_TOO_LARGE",
-            &["budget_bytes", "needed_bytes"],
-        ),
+        (E::TooOld { requested, floor, head }, Code::OutOfRange, "POSITION_TOO_OLD", OF_RANGE),
+        (E::InFuture { requested, floor, head }, Code::OutOfRange, "POSITION_IN_FUTURE", OF_RANGE),
+        (E::InFuture { requested: time, floor, head }, Code::OutOfRange, "POSITION_IN_FUTURE", OF_RANGE),
+        (E::HistoryMismatch { history: "h".into(), floor, head }, Code::OutOfRange, "HISTORY_MISMATCH", of_history),
+    ]
+}
+
+fn what_cannot_be_done_now() -> Vec<Case> {
+    let (request, exhausted) = (Uuid::nil(), Code::ResourceExhausted);
+    let reused = E::RequestIdReused { request, method: "M".into() };
+    let large = E::TooLarge { needed: 2, budget: 1 };
+    let of_store = |error| E::Store(Arc::new(error));
+    vec![
+        (reused, Code::AlreadyExists, "REQUEST_ID_REUSED", &["method", "request_id"]),
+        (E::Busy { depth: 3 }, exhausted, "ACCOUNT_BUSY", &["queue_depth"]),
+        (large, exhausted, "ACCOUNT_TOO_LARGE", &["budget_bytes", "needed_bytes"]),
         (E::Deadline, Code::DeadlineExceeded, "DEADLINE_EXCEEDED", &[]),
         (E::Draining, Code::Unavailable, "DRAINING", &[]),
         (E::OutcomeUnknown { request: Some(request) }, Code::Unknown, "OUTCOME_UNKNOWN", &["request_id"]),
         (E::OutcomeUnknown { request: None }, Code::Unknown, "OUTCOME_UNKNOWN", &[]),
-        (E::Store(Arc::new(store::Error::TimedOut)), Code::Unavailable, "STORE_UNAVAILABLE", &[]),
-        (E::Store(Arc::new(store::Error::UnsupportedUrl)), Code::Internal, "INTERNAL", &["incident_id"]),
-    ];
-    for (error, code, reason, keys) in cases {
+        (of_store(store::Error::TimedOut), Code::Unavailable, "STORE_UNAVAILABLE", &[]),
+        (of_store(store::Error::UnsupportedUrl), Code::Internal, "INTERNAL", &["incident_id"]),
+    ]
+}
+
+#[test]
+fn every_error_has_its_code_reason_and_metadata() {
+    for (error, code, reason, keys) in
+        [refusals(), what_is_not_there(), what_cannot_be_done_now()].into_iter().flatten()
+    {
         assert_eq!(told(&error), (code, reason.to_owned(), keys.iter().map(|key| (*key).to_owned()).collect()));
     }
 }
