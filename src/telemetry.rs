@@ -10,7 +10,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Subscriber;
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -51,10 +51,9 @@ impl Telemetry {
         let export = config.otlp_endpoint.as_deref().map(exporters).transpose()?;
         let spans = export.as_ref().map(|(traces, _)| {
             let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("ownership"));
-            // The exporter makes gRPC calls itself; their spans would be exported by further calls, for ever.
-            spans.with_filter(filter_fn(|metadata| metadata.target().starts_with("ownership")))
+            spans.with_filter(filter_fn(is_exported))
         });
-        tracing_subscriber::registry().with(filter).with(spans).with(log(config.log_format)).try_init()?;
+        tracing_subscriber::registry().with(spans).with(log(config.log_format).with_filter(filter)).try_init()?;
         if let Some((_, metrics)) = &export {
             global::set_text_map_propagator(TraceContextPropagator::new());
             global::set_meter_provider(metrics.clone());
@@ -70,6 +69,12 @@ impl Telemetry {
             tracing::warn!(%error, "the last telemetry was not exported");
         }
     }
+}
+
+/// Whether a span is exported: those of the service, down to the statement, whatever is logged. Not those of the exporter, which
+/// makes gRPC calls itself: they would be exported by further calls, for ever.
+fn is_exported(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("ownership") && *metadata.level() <= Level::DEBUG
 }
 
 fn exporters(endpoint: &str) -> Result<(SdkTracerProvider, SdkMeterProvider), ExporterBuildError> {

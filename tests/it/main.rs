@@ -25,6 +25,7 @@ mod bad_tokens;
 mod clients_in_other_languages;
 mod counting;
 mod error_contract;
+mod exporting_telemetry;
 mod forgetting_leads;
 mod joining_lists_and_watches;
 mod keeping_accounts_apart;
