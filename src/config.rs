@@ -78,6 +78,9 @@ pub struct Memory {
     /// Memory for accounts, in bytes. The least recently used ones make room; an account that needs more by itself is refused.
     /// At least 1 MiB.
     pub budget_bytes: usize,
+    /// How long an account that nobody uses stays in memory.
+    #[serde(with = "humantime_serde")]
+    pub idle_after: Duration,
 }
 
 /// `door.*`
@@ -215,7 +218,7 @@ impl Default for Database {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { budget_bytes: 512 * 1024 * 1024 }
+        Self { budget_bytes: 512 * 1024 * 1024, idle_after: Duration::from_secs(15 * 60) }
     }
 }
 

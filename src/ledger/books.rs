@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use super::Error;
 use super::door::Door;
 use super::resident::{LoadError, Resident};
+use super::{Error, Options};
 use crate::domain::ids::AccountId;
 use crate::metrics;
 use crate::store::Store;
@@ -20,6 +20,7 @@ use crate::store::Store;
 pub(super) struct Account {
     pub(super) resident: Arc<Resident>,
     pub(super) door: Door,
+    /// When somebody last asked for it, in milliseconds of the clock of all books.
     used: AtomicU64,
 }
 
@@ -32,13 +33,21 @@ pub(super) struct Books {
     store: Store,
     budget: usize,
     queue_depth: usize,
+    idle_after: Duration,
     places: Mutex<HashMap<AccountId, Arc<Place>>>,
-    clock: AtomicU64,
+    clock: Instant,
 }
 
 impl Books {
-    pub(super) fn new(store: Store, budget: usize, queue_depth: usize) -> Self {
-        Self { store, budget, queue_depth, places: Mutex::default(), clock: AtomicU64::new(0) }
+    pub(super) fn new(store: Store, options: &Options) -> Self {
+        Self {
+            store,
+            budget: options.memory_budget_bytes,
+            queue_depth: options.queue_depth,
+            idle_after: options.idle_after,
+            places: Mutex::default(),
+            clock: Instant::now(),
+        }
     }
 
     /// The account, loaded if need be.
@@ -58,7 +67,7 @@ impl Books {
                 return Err(error.into());
             }
         };
-        account.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        account.used.store(self.now(), Ordering::Relaxed);
         if loaded {
             self.make_room();
         }
@@ -77,21 +86,28 @@ impl Books {
         places.values().filter_map(|place| place.get()).map(|account| Arc::clone(&account.resident)).collect()
     }
 
-    /// Drops the accounts that were not used for the longest time until the others fit the budget. Accounts in use stay.
+    /// Drops the accounts that nobody has used for long, and those that were not used for the longest time until the others fit
+    /// the budget. Accounts in use stay.
     pub(super) fn make_room(&self) {
+        let long_ago = self.now().saturating_sub(millis(self.idle_after));
         let mut places = self.places.lock();
         let mut bytes = places.values().filter_map(|place| place.get()).map(|account| account.resident.bytes()).sum();
-        let mut idle: Vec<_> = if bytes > self.budget { idle(&places) } else { Vec::new() };
+        let mut idle = idle(&places);
         idle.sort_unstable_by_key(|(used, ..)| *used);
-        for (_, id, size) in idle {
-            if bytes <= self.budget {
+        for (used, id, size) in idle {
+            if bytes <= self.budget && used > long_ago {
                 break;
             }
+            tracing::debug!(account = %id, bytes = size, "an account is dropped from memory");
             places.remove(&id);
             metrics::get().book_evicted();
             bytes -= size;
         }
         metrics::get().books(places.len(), bytes);
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.clock.elapsed())
     }
 
     async fn load(&self, id: &AccountId) -> Result<Account, LoadError> {
@@ -116,6 +132,10 @@ impl Books {
             places.remove(id);
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The accounts that nobody holds: when they were used, and their size.

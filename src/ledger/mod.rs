@@ -51,6 +51,8 @@ pub struct Options {
     pub queue_depth: usize,
     /// Memory for all books together, in bytes.
     pub memory_budget_bytes: usize,
+    /// How long a book that nobody uses is kept.
+    pub idle_after: Duration,
     /// How often other replicas' writes are looked for.
     pub poll_interval: Duration,
     /// How long things are kept.
@@ -81,7 +83,7 @@ impl Ledger {
     pub async fn start(store: Store, options: Options) -> Result<Self, Error> {
         let meta = store::meta::read(&store).await?;
         let budget = options.memory_budget_bytes;
-        let books = Arc::new(Books::new(store.clone(), budget, options.queue_depth));
+        let books = Arc::new(Books::new(store.clone(), &options));
         let contact = Contact::now();
         tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), options.poll_interval, contact.clone()));
         tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));

@@ -155,6 +155,7 @@ fn ledger_options(config: &Config) -> ledger::Options {
     ledger::Options {
         queue_depth: config.door.queue_depth,
         memory_budget_bytes: config.memory.budget_bytes,
+        idle_after: config.memory.idle_after,
         poll_interval: config.watch.poll_interval,
         retention: Retention {
             facts: config.log.catch_up_retention,

@@ -123,3 +123,19 @@ async fn an_account_larger_than_the_budget_is_refused_and_others_are_not() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn an_account_that_nobody_uses_leaves_memory_and_comes_back_as_it_was() {
+    one_replica()
+        .set("memory.idle_after", "300ms")
+        .set("telemetry.log", "info,ownership=debug")
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna"]).await;
+            account.register([owned("L1", "anna")]).ok().await;
+            let dropped = format!("dropped from memory account={}", account.id);
+            eventually("it is dropped", async || world.replicas[0].log().contains(&dropped).then_some(())).await;
+            assert_eq!(account.owner_of("L1").await.as_deref(), Some("anna"));
+        })
+        .await;
+}
