@@ -89,6 +89,8 @@ pub struct Memory {
 pub struct Door {
     /// How many writes of one account may wait before further ones are refused. 1 to 100,000.
     pub queue_depth: usize,
+    /// Writes that may share a transaction. 1 turns sharing off, which only a benchmark wants.
+    pub max_batch: usize,
 }
 
 /// `log.*`
@@ -224,7 +226,7 @@ impl Default for Memory {
 
 impl Default for Door {
     fn default() -> Self {
-        Self { queue_depth: 1024 }
+        Self { queue_depth: 1024, max_batch: 512 }
     }
 }
 

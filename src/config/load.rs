@@ -92,6 +92,7 @@ impl Config {
             ("database.max_connections", (2..=1000).contains(&database.max_connections), "must be from 2 to 1000"),
             ("memory.budget_bytes", memory.budget_bytes >= 1024 * 1024, "must be at least 1048576"),
             ("door.queue_depth", (1..=100_000).contains(&door.queue_depth), "must be from 1 to 100000"),
+            ("door.max_batch", (1..=100_000).contains(&door.max_batch), "must be from 1 to 100000"),
             ("log.trim_interval", log.trim_interval >= 10 * milli, "must be at least 10ms"),
             ("watch.poll_interval", (milli..=60 * second).contains(&watch.poll_interval), "must be from 1ms to 60s"),
             (

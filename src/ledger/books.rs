@@ -31,23 +31,14 @@ type Place = OnceCell<Arc<Account>>;
 #[derive(Debug)]
 pub(super) struct Books {
     store: Store,
-    budget: usize,
-    queue_depth: usize,
-    idle_after: Duration,
+    options: Options,
     places: Mutex<HashMap<AccountId, Arc<Place>>>,
     clock: Instant,
 }
 
 impl Books {
-    pub(super) fn new(store: Store, options: &Options) -> Self {
-        Self {
-            store,
-            budget: options.memory_budget_bytes,
-            queue_depth: options.queue_depth,
-            idle_after: options.idle_after,
-            places: Mutex::default(),
-            clock: Instant::now(),
-        }
+    pub(super) fn new(store: Store, options: Options) -> Self {
+        Self { store, options, places: Mutex::default(), clock: Instant::now() }
     }
 
     /// The account, loaded if need be.
@@ -77,7 +68,7 @@ impl Books {
 
     /// Bytes of memory for all of them.
     pub(super) fn budget(&self) -> usize {
-        self.budget
+        self.options.memory_budget_bytes
     }
 
     /// The accounts in memory.
@@ -89,13 +80,13 @@ impl Books {
     /// Drops the accounts that nobody has used for long, and those that were not used for the longest time until the others fit
     /// the budget. Accounts in use stay.
     pub(super) fn make_room(&self) {
-        let long_ago = self.now().saturating_sub(millis(self.idle_after));
+        let long_ago = self.now().saturating_sub(millis(self.options.idle_after));
         let mut places = self.places.lock();
         let mut bytes = places.values().filter_map(|place| place.get()).map(|account| account.resident.bytes()).sum();
         let mut idle = idle(&places);
         idle.sort_unstable_by_key(|(used, ..)| *used);
         for (used, id, size) in idle {
-            if bytes <= self.budget && used > long_ago {
+            if bytes <= self.options.memory_budget_bytes && used > long_ago {
                 break;
             }
             tracing::debug!(account = %id, bytes = size, "an account is dropped from memory");
@@ -112,16 +103,20 @@ impl Books {
 
     async fn load(&self, id: &AccountId) -> Result<Account, LoadError> {
         let began = Instant::now();
-        let resident = Arc::new(Resident::load(&self.store, id.clone(), self.budget).await?);
+        let resident = Arc::new(Resident::load(&self.store, id.clone(), self.options.memory_budget_bytes).await?);
         metrics::get().book_loaded(began.elapsed());
-        let door = Door::open(Arc::clone(&resident), self.store.clone(), self.budget, self.queue_depth);
+        let door = Door::open(Arc::clone(&resident), self.store.clone(), &self.options);
         Ok(Account { resident, door, used: AtomicU64::new(0) })
     }
 
     /// Refuses an account that has outgrown the budget since it was loaded.
     fn admit(&self, account: &Account) -> Result<(), Error> {
         let needed = account.resident.bytes();
-        if needed > self.budget { Err(Error::TooLarge { needed, budget: self.budget }) } else { Ok(()) }
+        if needed > self.options.memory_budget_bytes {
+            Err(Error::TooLarge { needed, budget: self.options.memory_budget_bytes })
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes back the place of an account that could not be loaded, unless somebody else waits for it.

@@ -8,17 +8,16 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
-use super::Error;
 use super::batch::{Claim, Decided, Pending, decide};
 use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
+use super::{Error, Options};
 use crate::domain::command::Command;
 use crate::domain::outcome::Answer;
 use crate::metrics;
 use crate::store::{self, Store, Tx};
 
-/// Requests that share a transaction at most, and items they bring together: bounds what one commit holds up.
-const MAX_REQUESTS: usize = 512;
+/// Items that requests bring together which share a transaction, about: bounds what one commit holds up.
 const MAX_ITEMS: usize = 4_000;
 /// How often a transaction that another one was in the way of is tried.
 const MAX_ATTEMPTS: u32 = 4;
@@ -39,9 +38,10 @@ impl Door {
         clippy::disallowed_methods,
         reason = "the door owns the task that writes, so that no caller can cut a write in half"
     )]
-    pub(super) fn open(resident: Arc<Resident>, store: Store, budget: usize, depth: usize) -> Self {
-        let (queue, waiting) = mpsc::channel(depth);
-        tokio::spawn(Writer { resident, store, budget }.serve(waiting));
+    pub(super) fn open(resident: Arc<Resident>, store: Store, options: &Options) -> Self {
+        let Options { queue_depth, max_batch, memory_budget_bytes: budget, .. } = *options;
+        let (queue, waiting) = mpsc::channel(queue_depth);
+        tokio::spawn(Writer { resident, store, budget, max_batch }.serve(waiting));
         Self { queue }
     }
 
@@ -66,6 +66,7 @@ pub(super) struct Writer {
     pub(super) resident: Arc<Resident>,
     pub(super) store: Store,
     pub(super) budget: usize,
+    max_batch: usize,
 }
 
 impl Writer {
@@ -73,7 +74,7 @@ impl Writer {
         while let Some(first) = waiting.recv().await {
             let mut weight = first.weight();
             let mut batch = vec![first];
-            while batch.len() < MAX_REQUESTS
+            while batch.len() < self.max_batch
                 && weight < MAX_ITEMS
                 && let Ok(next) = waiting.try_recv()
             {

@@ -49,6 +49,8 @@ pub struct Retention {
 pub struct Options {
     /// Writes of one account that may wait.
     pub queue_depth: usize,
+    /// Writes of one account that may share a transaction.
+    pub max_batch: usize,
     /// Memory for all books together, in bytes.
     pub memory_budget_bytes: usize,
     /// How long a book that nobody uses is kept.
@@ -83,7 +85,7 @@ impl Ledger {
     pub async fn start(store: Store, options: Options) -> Result<Self, Error> {
         let meta = store::meta::read(&store).await?;
         let budget = options.memory_budget_bytes;
-        let books = Arc::new(Books::new(store.clone(), &options));
+        let books = Arc::new(Books::new(store.clone(), options.clone()));
         let contact = Contact::now();
         tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), options.poll_interval, contact.clone()));
         tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));

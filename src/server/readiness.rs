@@ -154,6 +154,7 @@ async fn open(config: &Config) -> Result<(Store, Backend), NotReady> {
 fn ledger_options(config: &Config) -> ledger::Options {
     ledger::Options {
         queue_depth: config.door.queue_depth,
+        max_batch: config.door.max_batch,
         memory_budget_bytes: config.memory.budget_bytes,
         idle_after: config.memory.idle_after,
         poll_interval: config.watch.poll_interval,
