@@ -22,6 +22,9 @@ use crate::config;
 /// How long the last data may take to get out when the process ends.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
+/// What is not worth a line unless it is asked for: each change of the schema, each notice of the database.
+const QUIET: &str = "sea_orm_migration=warn,sqlx=warn";
+
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -47,7 +50,7 @@ impl Telemetry {
     /// Starts to log to stderr, and to export where an endpoint is configured. Within a tokio runtime, once in a process, and
     /// before the first instrument is used.
     pub fn start(config: &config::Telemetry) -> Result<Self, Error> {
-        let filter = EnvFilter::try_new(&config.log)?;
+        let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log))?;
         let export = config.otlp_endpoint.as_deref().map(exporters).transpose()?;
         let spans = export.as_ref().map(|(traces, _)| {
             let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("ownership"));

@@ -26,7 +26,8 @@ pub async fn ownerships(
     moment: Moment,
 ) -> Result<Read<Vec<Ownership>>, Error> {
     let snapshot = ledger.log().snapshot("ownerships_at").await?;
-    let revision = position(&snapshot, &context.account, Some(moment)).await?.revision;
+    let Position { revision, head, .. } = position(&snapshot, &context.account, Some(moment)).await?;
+    ledger.shows(context, head).await?;
     let value = store::history::ownerships_at(&snapshot, &context.account, leads, revision).await?;
     Ok(Read { revision, value })
 }
@@ -39,7 +40,8 @@ pub async fn senders(
     moment: Moment,
 ) -> Result<Read<Vec<SenderAnswer>>, Error> {
     let (snapshot, account) = (ledger.log().snapshot("senders_at").await?, &context.account);
-    let revision = position(&snapshot, account, Some(moment)).await?.revision;
+    let Position { revision, head, .. } = position(&snapshot, account, Some(moment)).await?;
+    ledger.shows(context, head).await?;
     let owners = store::history::ownerships_at(&snapshot, account, leads, revision).await?;
     let owners: HashMap<_, _> = owners.into_iter().map(|ownership| (ownership.lead, ownership.owner)).collect();
     let members = store::history::members_at(&snapshot, account, revision).await?;

@@ -56,6 +56,7 @@ pub async fn timeline(ledger: &Ledger, context: &Context, request: TimelineReque
     let position: Option<Position> = request.page.position(key, &context.account).map_err(|_| Error::PageToken)?;
     let snapshot = ledger.log().snapshot("timeline").await?;
     let head = store::heads::read(&snapshot, &context.account).await?;
+    ledger.shows(context, head.revision).await?;
     check_known(&snapshot, context, &request, &head).await?;
     let until = position.as_ref().map_or(request.until.unwrap_or(head.revision), |position| position.until);
     let span = Span {

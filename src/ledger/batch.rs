@@ -44,6 +44,8 @@ pub(super) struct Pending {
     pub(super) claim: Claim,
     pub(super) answer: oneshot::Sender<Result<Answer, Error>>,
     pub(super) span: tracing::Span,
+    /// Keeps the account in memory.
+    pub(super) _under_way: Arc<()>,
 }
 
 impl Pending {

@@ -43,7 +43,7 @@ impl Books {
 
     /// The account, loaded if need be.
     pub(super) async fn get(&self, id: &AccountId) -> Result<Arc<Account>, Error> {
-        let place = Arc::clone(self.places.lock().entry(id.clone()).or_default());
+        let place = self.place(id);
         let mut loaded = false;
         let account = place
             .get_or_try_init(|| async {
@@ -64,6 +64,15 @@ impl Books {
         }
         self.admit(&account)?;
         Ok(account)
+    }
+
+    /// The place of an account: a new one if its writer is gone.
+    fn place(&self, id: &AccountId) -> Arc<Place> {
+        let mut places = self.places.lock();
+        if places.get(id).and_then(|place| place.get()).is_some_and(|account| account.door.is_closed()) {
+            places.remove(id);
+        }
+        Arc::clone(places.entry(id.clone()).or_default())
     }
 
     /// Bytes of memory for all of them.
@@ -136,7 +145,7 @@ fn millis(time: Duration) -> u64 {
 /// The accounts that nobody holds: when they were used, and their size.
 fn idle(places: &HashMap<AccountId, Arc<Place>>) -> Vec<(u64, AccountId, usize)> {
     let idle = places.iter().filter(|(_, place)| Arc::strong_count(place) == 1).filter_map(|(id, place)| {
-        let account = place.get().filter(|account| Arc::strong_count(account) == 1)?;
+        let account = place.get().filter(|account| Arc::strong_count(account) == 1 && account.door.is_idle())?;
         Some((account.used.load(Ordering::Relaxed), id.clone(), account.resident.bytes()))
     });
     idle.collect()

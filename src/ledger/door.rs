@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
@@ -30,6 +31,8 @@ pub(super) const MAX_TRANSACTION: Duration = Duration::from_secs(35);
 #[derive(Debug)]
 pub(super) struct Door {
     queue: mpsc::Sender<Pending>,
+    /// Shared with every request until it is answered.
+    under_way: Arc<()>,
 }
 
 impl Door {
@@ -42,17 +45,33 @@ impl Door {
         let Options { queue_depth, max_batch, memory_budget_bytes: budget, .. } = *options;
         let (queue, waiting) = mpsc::channel(queue_depth);
         tokio::spawn(Writer { resident, store, budget, max_batch }.serve(waiting));
-        Self { queue }
+        Self { queue, under_way: Arc::default() }
+    }
+
+    /// Whether nothing waits or is under way, whether its caller waits or not.
+    pub(super) fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.under_way) == 1
+    }
+
+    /// Whether its writer is gone, which only a defect can bring about.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Has a command carried out. Once it has begun it is finished, whether the caller waits or not.
     pub(super) async fn pass(&self, command: Command, deadline: Instant) -> Result<Answer, Error> {
         let (answer, answered) = oneshot::channel();
         let span = tracing::debug_span!("door");
+        let _under_way = Arc::clone(&self.under_way);
         let (claim, request) = (Claim::default(), command.origin.request);
-        let pending = Pending { command, deadline, queued: Instant::now(), claim: claim.clone(), answer, span };
+        let pending =
+            Pending { command, deadline, queued: Instant::now(), claim: claim.clone(), answer, span, _under_way };
         let busy = || Error::Busy { depth: self.queue.max_capacity() };
-        self.queue.try_send(pending).map_err(|_| busy())?;
+        self.queue.try_send(pending).map_err(|refused| match refused {
+            TrySendError::Full(_) => busy(),
+            // The writer is gone; the next caller opens another door.
+            TrySendError::Closed(_) => store::Error::TimedOut.into(),
+        })?;
         match timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) if claim.withdraw() => Err(Error::Deadline),
@@ -150,7 +169,12 @@ impl Writer {
         let known = store::requests::find(&tx, account, &ids).await?;
         // From here on requests are begun. Those that were withdrawn meanwhile never will be.
         let commands = batch.iter().map(|pending| pending.begin().then_some(&pending.command));
-        let decided = self.resident.read(|book| decide(book, commands, known, locked.now));
+        let decided = self.resident.read(|book| {
+            // Nobody can have moved the head since it was locked, so nobody can have moved the book past it.
+            let caught_up = book.revision() == locked.head.revision;
+            caught_up.then(|| decide(book, commands, known, locked.now))
+        });
+        let decided = decided.ok_or(store::Error::TimedOut)?;
         if let Some(last) = decided.commits.last() {
             store::facts::append(&tx, account, &decided.commits).await?;
             store::leads::put(&tx, account, &decided.touched.leads).await?;
@@ -212,7 +236,12 @@ impl Failure {
         match self {
             Self::Unknown(decided) => batch.into_iter().zip(decided.answers).for_each(|(pending, answer)| {
                 let request = pending.command.origin.request;
-                pending.reply(answer.and(Err(Error::OutcomeUnknown { request })));
+                pending.reply(match answer {
+                    Ok(answer) if answer.replayed => Ok(answer),
+                    Ok(_) => Err(Error::OutcomeUnknown { request }),
+                    // It was decided on top of what may not have happened.
+                    Err(_) => Err(store::Error::TimedOut.into()),
+                });
             }),
             Self::Store(error) => {
                 let error = Arc::new(error);

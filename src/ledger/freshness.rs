@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::domain::ids::{AccountId, Revision};
 use crate::metrics;
@@ -14,6 +15,8 @@ use crate::store::{self, Store};
 const QUEUE: usize = 65_536;
 /// Accounts asked for in one statement.
 const MAX_ACCOUNTS: usize = 1_000;
+/// Longest wait for the database. One connection that died without a word must not end all strict reads.
+const MAX_QUESTION: Duration = Duration::from_secs(2);
 
 type Answer = Result<Revision, Arc<store::Error>>;
 
@@ -62,7 +65,8 @@ async fn answer(store: Store, mut waiting: mpsc::Receiver<Question>) {
             questions.push(question);
         }
         let accounts: Vec<_> = accounts.into_iter().collect();
-        let heads = store::heads::revisions(&store, &accounts).await.map_err(Arc::new);
+        let heads = timeout(MAX_QUESTION, store::heads::revisions(&store, &accounts)).await;
+        let heads = heads.unwrap_or(Err(store::Error::TimedOut)).map_err(Arc::new);
         reply(questions, &heads);
     }
 }

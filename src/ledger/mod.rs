@@ -141,6 +141,25 @@ impl Ledger {
         Ok(head)
     }
 
+    /// Waits until the books show what was read from the log. A change is in the log a moment before it is in the book, and nobody
+    /// may see it there and then no longer.
+    pub async fn shows(&self, context: &Context, revision: Revision) -> Result<(), Error> {
+        // With several replicas every strict read asks where the log stands.
+        if !self.0.store.is_exclusive() {
+            return Ok(());
+        }
+        let account = self.0.books.get(&context.account).await?;
+        let mut revisions = account.resident.revisions();
+        let shown = revisions.wait_for(|shown| *shown >= revision);
+        let waited = tokio::time::timeout_at(context.deadline, shown).await;
+        waited.map_err(|_| Error::Deadline)?.map(drop).map_err(|_| store::Error::TimedOut.into())
+    }
+
+    /// For how long nothing was heard of the database.
+    pub fn silence(&self) -> Duration {
+        self.0.contact.silence()
+    }
+
     /// Follows an account's commits.
     pub async fn follow(&self, context: &Context) -> Result<Following, Error> {
         let reading = self.book(context, Freshness::Strict).await?;

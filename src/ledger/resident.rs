@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use crate::domain::book::{Book, Gap};
+use crate::domain::book::{Book, DoesNotFollow};
 use crate::domain::fact::Commit;
 use crate::domain::ids::{AccountId, LeadId, Revision};
 use crate::store::{self, Readable, Store, Tx};
@@ -18,8 +18,11 @@ const LOG_PAGE: u64 = 5_000;
 const LOAD_PAGE: u64 = 10_000;
 /// Commits kept for watchers that are up to date.
 const RECENT_COMMITS: usize = 1_024;
-/// Facts kept with them.
+/// Facts kept with them, and what one takes, about: ids, origin and reason.
 const RECENT_FACTS: usize = 20_000;
+const FACT_BYTES: usize = 256;
+/// What an account takes before anything is known of it: its task, its queue, its place.
+const FIXED_BYTES: usize = 16 * 1024;
 
 /// An account in memory.
 #[derive(Debug)]
@@ -66,6 +69,10 @@ struct Recent {
 }
 
 impl Recent {
+    fn bytes(&self) -> usize {
+        self.facts * FACT_BYTES
+    }
+
     fn push(&mut self, commit: Arc<Commit>) {
         self.facts += commit.facts.len();
         self.commits.push_back(commit);
@@ -82,7 +89,7 @@ impl Resident {
         Ok(Self {
             id,
             revision: watch::Sender::new(book.revision()),
-            bytes: AtomicUsize::new(book.bytes()),
+            bytes: AtomicUsize::new(FIXED_BYTES + book.bytes()),
             book: RwLock::new(book),
             recent: Mutex::default(),
             catching_up: tokio::sync::Mutex::default(),
@@ -121,13 +128,12 @@ impl Resident {
     }
 
     /// Takes commits over into the book. Those it contains already are ignored.
-    pub(super) fn take_over(&self, commits: Vec<Commit>) -> Result<(), Gap> {
+    pub(super) fn take_over(&self, commits: Vec<Commit>) -> Result<(), DoesNotFollow> {
         let mut book = self.book.write();
-        let mut recent = self.recent.lock();
         for commit in commits {
             if commit.revision > book.revision() {
                 book.apply(&commit)?;
-                recent.push(Arc::new(commit));
+                self.recent.lock().push(Arc::new(commit));
             }
         }
         self.account_for(&book);
@@ -142,45 +148,52 @@ impl Resident {
         let _alone = self.catching_up.lock().await;
         match self.follow(store, until).await? {
             Followed::Reached => Ok(()),
-            Followed::Trimmed => self.reload(&store.snapshot("reload_book").await?, budget).await,
+            Followed::Trimmed => {
+                let loaded = load_book(&store.snapshot("reload_book").await?, &self.id, budget).await?;
+                self.replace(loaded, false);
+                Ok(())
+            }
         }
     }
 
     /// Brings the book to where its head was locked, or back to there if the database was put back under a running service. Uses
     /// nothing but the transaction: a second connection might be one that all are waiting for.
     pub(super) async fn catch_up_under_lock(&self, tx: &Tx, head: Revision, budget: usize) -> Result<(), LoadError> {
-        if head < self.revision() {
-            return self.reload(tx, budget).await;
+        if head >= self.revision() && matches!(self.follow(tx, head).await?, Followed::Reached) {
+            return Ok(());
         }
-        match self.follow(tx, head).await? {
-            Followed::Reached => Ok(()),
-            Followed::Trimmed => self.reload(tx, budget).await,
-        }
+        self.replace(load_book(tx, &self.id, budget).await?, true);
+        Ok(())
     }
 
     async fn follow(&self, log: &impl Readable, until: Revision) -> Result<Followed, LoadError> {
         while self.revision() < until {
-            let commits = store::facts::commits_after(log, &self.id, self.revision(), LOG_PAGE).await?;
-            if commits.is_empty() || self.take_over(commits).is_err() {
+            let from = self.revision();
+            let commits = store::facts::commits_after(log, &self.id, from, LOG_PAGE).await?;
+            // Read after the facts: whoever deleted some of them before they were read has raised the floor by now.
+            let head = store::heads::read(log, &self.id).await?;
+            if from < head.facts_floor || commits.is_empty() || self.take_over(commits).is_err() {
                 return Ok(Followed::Trimmed);
             }
         }
         Ok(Followed::Reached)
     }
 
-    /// Replaces the book by what the database says.
-    async fn reload(&self, at: &impl Readable, budget: usize) -> Result<(), LoadError> {
-        tracing::warn!(account = %self.id, revision = %self.revision(), "reloading an account from its snapshot");
-        let loaded = load_book(at, &self.id, budget).await?;
+    /// Replaces the book. Unless the head is locked, only by a later one: what was shown must not be taken back.
+    fn replace(&self, loaded: Book, under_lock: bool) {
         let mut book = self.book.write();
+        if !under_lock && loaded.revision() <= book.revision() {
+            return;
+        }
+        let (from, to) = (book.revision(), loaded.revision());
+        tracing::warn!(account = %self.id, %from, %to, "an account was loaded anew");
         *self.recent.lock() = Recent::default();
         *book = loaded;
         self.account_for(&book);
-        Ok(())
     }
 
     fn account_for(&self, book: &Book) {
-        self.bytes.store(book.bytes(), Ordering::Relaxed);
+        self.bytes.store(FIXED_BYTES + book.bytes() + self.recent.lock().bytes(), Ordering::Relaxed);
         self.revision.send_replace(book.revision());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::books::Books;
 use super::resident::Resident;
@@ -17,6 +17,9 @@ use crate::store::{self, Store};
 const MAX_ACCOUNTS: usize = 1_000;
 /// Accounts that are brought up to date at the same time, so that the pool keeps connections for callers.
 const AT_ONCE: usize = 2;
+
+/// Longest step. One connection that died without a word must not end following.
+const MAX_STEP: Duration = Duration::from_secs(5);
 
 /// When the database was last heard of.
 #[derive(Debug, Clone)]
@@ -43,7 +46,8 @@ pub(super) async fn follow(books: Arc<Books>, store: Store, interval: Duration, 
     loop {
         sleep(jittered(interval)).await;
         books.make_room();
-        match bring_up_to_date(&books, &store).await {
+        let step = timeout(MAX_STEP, bring_up_to_date(&books, &store)).await;
+        match step.unwrap_or(Err(store::Error::TimedOut)) {
             Ok(()) => {
                 contact.made();
                 failing = false;

@@ -13,6 +13,10 @@ use crate::store::{self, Error, Store};
 
 /// Accounts looked at with one statement.
 const ACCOUNTS_PAGE: u64 = 200;
+/// Request ids forgotten in one transaction.
+const REQUESTS_PAGE: u64 = 2_000;
+/// Revisions trimmed in one transaction: writers of the account wait for it.
+const STEP: i64 = 2_000;
 
 /// Trims at every interval, for ever. Several replicas may do so at once: what one has deleted, another finds gone.
 pub(super) async fn trim_always(store: Store, retention: Retention, interval: Duration) {
@@ -26,19 +30,29 @@ pub(super) async fn trim_always(store: Store, retention: Retention, interval: Du
 
 async fn trim(store: &Store, retention: Retention) -> Result<(), Error> {
     let now = store::clock(store).await?;
-    let tx = store.begin("forget_requests").await?;
-    let forgotten = store::requests::forget_before(&tx, before(now, retention.requests)).await?;
-    tx.commit().await?;
-    metrics::get().trimmed("request", forgotten);
+    forget_requests(store, before(now, retention.requests)).await?;
     let mut after: Option<AccountId> = None;
     loop {
-        let accounts = store::heads::untrimmed_after(store, after.as_ref(), ACCOUNTS_PAGE).await?;
+        let accounts =
+            store::heads::untrimmed_after(store, after.as_ref(), retention.history.is_some(), ACCOUNTS_PAGE).await?;
         for (account, head) in &accounts {
             trim_account(store, account, head, retention, now).await?;
         }
         match accounts.into_iter().last() {
             Some((last, _)) => after = Some(last),
             None => return Ok(()),
+        }
+    }
+}
+
+async fn forget_requests(store: &Store, until: Timestamp) -> Result<(), Error> {
+    loop {
+        let tx = store.begin("forget_requests").await?;
+        let forgotten = store::requests::forget_before(&tx, until, REQUESTS_PAGE).await?;
+        tx.commit().await?;
+        metrics::get().trimmed("request", forgotten);
+        if forgotten < REQUESTS_PAGE {
+            return Ok(());
         }
     }
 }
@@ -57,7 +71,10 @@ async fn trim_account(
         None => head.history_floor,
     };
     let facts = revision_before(retention.facts).await?.max(head.facts_floor).max(history);
-    if facts > head.facts_floor || history > head.history_floor {
+    let mut reached = head.facts_floor.min(head.history_floor);
+    while reached < facts {
+        reached = Revision(reached.0 + STEP).min(facts);
+        let (facts, history) = (reached.max(head.facts_floor), reached.min(history).max(head.history_floor));
         delete(store, account, facts, history).await?;
     }
     Ok(())

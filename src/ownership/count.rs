@@ -14,6 +14,12 @@ use crate::domain::time::Timestamp;
 use crate::ledger::{Error, Ledger};
 use crate::page::{PageRequest, Read};
 
+/// Stages on one page, of all its owners: with their cards it has to stay below the 4 MiB that clients accept.
+const PAGE_STAGES: usize = 10_000;
+
+/// An owner, or nobody, and the counts.
+type Counted = (Option<MemberId>, OwnerCount);
+
 /// What is to be counted.
 #[derive(Debug, Clone)]
 pub struct CountRequest {
@@ -35,7 +41,7 @@ pub struct CountRequest {
 #[derive(Debug)]
 pub struct Counting {
     /// By owner, the unassigned bucket first.
-    pub counts: Vec<(Option<MemberId>, OwnerCount)>,
+    pub counts: Vec<Counted>,
     /// Asks for the next page; empty if there is none.
     pub next_page_token: String,
     /// The owners' cards.
@@ -60,12 +66,25 @@ pub async fn count(ledger: &Ledger, context: &Context, request: CountRequest) ->
     let reading = ledger.book(context, freshness).await?;
     Ok(reading.ask(|book| {
         let mut counts = book.count(&filter, &owners);
-        let mut all = counts.extract_if((after, Bound::Unbounded), |_, _| true);
-        let counts: Vec<_> = all.by_ref().take(page.size).collect();
-        let next = all.next().and(counts.last()).map(|(owner, _)| Position { owner: owner.clone(), now });
+        let (counts, more) = cut(counts.extract_if((after, Bound::Unbounded), |_, _| true), page.size);
+        let last = if more { counts.last() } else { None };
+        let next = last.map(|(owner, _)| Position { owner: owner.clone(), now });
         let cards =
             if with_cards { cards(book, counts.iter().filter_map(|(owner, _)| owner.as_ref())) } else { Vec::new() };
         let next_page_token = page.next(key, &context.account, next.as_ref());
         Read { revision: book.revision(), value: Counting { counts, next_page_token, cards } }
     }))
+}
+
+/// A page of counts, and whether there are more. At least one, however many stages it has.
+fn cut(counts: impl Iterator<Item = Counted>, size: usize) -> (Vec<Counted>, bool) {
+    let (mut counts, mut page, mut stages) = (counts.peekable(), Vec::new(), 0);
+    while let Some(next) = counts.next_if(|(_, next)| page.is_empty() || stages + next.stages.len() <= PAGE_STAGES) {
+        stages += next.1.stages.len();
+        page.push(next);
+        if page.len() == size {
+            break;
+        }
+    }
+    (page, counts.peek().is_some())
 }

@@ -28,6 +28,8 @@ const REPEAT_LOG: Duration = Duration::from_secs(60);
 /// How often the database is asked for a sign of life, and after how many failures in a row it counts as lost.
 const PROBE: Duration = Duration::from_secs(2);
 const LOST_AFTER: u32 = 3;
+/// For how long the log may not have been followed.
+const MAX_SILENCE: Duration = Duration::from_secs(10);
 
 /// Why the service cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -89,9 +91,8 @@ impl Readiness {
             rpc.open(backend.clone());
             report(&health, ServingStatus::Serving).await;
         }
-        let store = first.map(|(store, _)| store);
         let mut keeper = JoinSet::new();
-        keeper.spawn(keep(config.clone(), rpc.clone(), health.clone(), store));
+        keeper.spawn(keep(config.clone(), rpc.clone(), health.clone(), first));
         tracing::info!(ready, database = config.database.url.describe(), "started");
         Ok(Kept { health, rpc, keeper })
     }
@@ -168,18 +169,18 @@ fn ledger_options(config: &Config) -> ledger::Options {
 }
 
 /// Gets ready, and then says when the service no longer is, and when it is again.
-async fn keep(config: Config, rpc: Rpc, health: HealthReporter, store: Option<Store>) {
-    let store = match store {
-        Some(store) => store,
+async fn keep(config: Config, rpc: Rpc, health: HealthReporter, first: Option<(Store, Backend)>) {
+    let (store, backend) = match first {
+        Some(opened) => opened,
         None => {
             let (store, backend) = opened(&config).await;
-            rpc.open(backend);
+            rpc.open(backend.clone());
             report(&health, ServingStatus::Serving).await;
             tracing::info!("ready");
-            store
+            (store, backend)
         }
     };
-    watch_over(&store, &health).await;
+    watch_over(&store, &backend.ledger, &health).await;
 }
 
 /// Tries until it succeeds. The same reason is not logged again and again.
@@ -199,13 +200,13 @@ async fn opened(config: &Config) -> (Store, Backend) {
 }
 
 /// Three failures in a row take the service out, one success brings it back: a single slow answer is not worth a failover.
-async fn watch_over(store: &Store, health: &HealthReporter) {
+async fn watch_over(store: &Store, ledger: &Ledger, health: &HealthReporter) {
     let mut probes = interval(PROBE);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failures = 0;
     loop {
         probes.tick().await;
-        match store.probe().await {
+        match sign_of_life(store, ledger).await {
             Ok(()) => {
                 if failures >= LOST_AFTER {
                     tracing::info!("the database answers again");
@@ -222,4 +223,10 @@ async fn watch_over(store: &Store, health: &HealthReporter) {
             }
         }
     }
+}
+
+/// The database answers, and the log can be followed: one may be stuck while the other is not.
+async fn sign_of_life(store: &Store, ledger: &Ledger) -> Result<(), store::Error> {
+    store.probe().await?;
+    if ledger.silence() > MAX_SILENCE { Err(store::Error::TimedOut) } else { Ok(()) }
 }

@@ -118,20 +118,26 @@ pub async fn revisions(at: &impl Readable, accounts: &[AccountId]) -> Result<Has
     Ok(known.collect())
 }
 
-/// Some accounts by id, after one of them, that have facts above their floor, with their heads.
+/// Some accounts by id, after one of them, that have facts above their floor, or with `history` history above its floor, with
+/// their heads.
 pub async fn untrimmed_after(
     at: &impl Readable,
     after: Option<&AccountId>,
+    history: bool,
     limit: u64,
 ) -> Result<Vec<(AccountId, Head)>, Error> {
     let rows = Entity::find()
         .filter(Column::AccountId.gt(after.map_or("", AccountId::as_str)))
-        .filter(Expr::col(Column::FactsFloor).lt(Expr::col(Column::Revision)))
+        .filter(below_head(Column::FactsFloor).or(below_head(Column::HistoryFloor).and(Expr::value(history))))
         .order_by_asc(Column::AccountId)
         .limit(limit)
         .all(at.connection())
         .await?;
     Ok(rows.into_iter().filter_map(|row| Some((AccountId::parse(&row.account_id).ok()?, Head::from(row)))).collect())
+}
+
+fn below_head(floor: Column) -> Expr {
+    Expr::col(floor).lt(Expr::col(Column::Revision))
 }
 
 impl From<Model> for Head {

@@ -1,5 +1,6 @@
 //! Request ids that were used.
 
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
@@ -50,10 +51,18 @@ pub async fn find(at: &impl Readable, account: &AccountId, requests: &[Uuid]) ->
     rows.into_iter().map(used_of).collect()
 }
 
-/// Forgets request ids that were used before a time, of all accounts. Returns how many.
-pub async fn forget_before(tx: &Tx, before: Timestamp) -> Result<u64, Error> {
-    let deleted = Entity::delete_many().filter(Column::CreatedAt.lt(before.0)).exec(&tx.inner).await?;
-    Ok(deleted.rows_affected)
+/// Forgets up to `limit` request ids that were used before a time, of all accounts. Returns how many.
+pub async fn forget_before(tx: &Tx, before: Timestamp, limit: u64) -> Result<u64, Error> {
+    let key = [Column::AccountId, Column::CallerId, Column::RequestId];
+    let oldest = Query::select()
+        .columns(key)
+        .from(Entity)
+        .and_where(Column::CreatedAt.lt(before.0))
+        .order_by(Column::CreatedAt, Order::Asc)
+        .limit(limit)
+        .to_owned();
+    let among = Expr::tuple(key.map(Expr::col)).in_subquery(oldest);
+    Ok(Entity::delete_many().filter(among).exec(&tx.inner).await?.rows_affected)
 }
 
 fn row_of(account: &AccountId, used: &Used, at: Timestamp) -> ActiveModel {

@@ -9,19 +9,19 @@ use super::{Error, Tx};
 use crate::domain::ids::{AccountId, Revision};
 
 impl Tx {
-    /// Deletes updates of leads up to a revision. Owner changes stay, for they are history; so do members and settings, for a
+    /// Deletes updates of leads before a revision. That of the revision itself stays, so that the log tells when it was. Owner changes stay, for they are history; so do members and settings, for a
     /// sender as of an earlier moment is made of them.
     pub async fn trim_updates(&self, account: &AccountId, until: Revision) -> Result<u64, Error> {
         let deleted = Entity::delete_many()
             .filter(Column::AccountId.eq(account.as_str()))
-            .filter(Column::Revision.lte(until.0))
+            .filter(Column::Revision.lt(until.0))
             .filter(Column::Kind.eq(LEAD_UPDATED))
             .exec(&self.inner)
             .await?;
         Ok(deleted.rows_affected)
     }
 
-    /// Deletes owner changes up to a revision, except the last of each lead: how things stood at that revision stays known.
+    /// Deletes owner changes before a revision, except the last of each lead: how things stood at that revision stays known.
     pub async fn trim_history(&self, account: &AccountId, until: Revision) -> Result<u64, Error> {
         let newer = Alias::new("newer");
         let of_newer = |column: Column| Expr::col((newer.clone(), column));
@@ -37,7 +37,7 @@ impl Tx {
             .to_owned();
         let deleted = Entity::delete_many()
             .filter(Column::AccountId.eq(account.as_str()))
-            .filter(Column::Revision.lte(until.0))
+            .filter(Column::Revision.lt(until.0))
             .filter(Column::Kind.is_in(OWNER_CHANGES))
             .filter(Expr::exists(superseded))
             .exec(&self.inner)

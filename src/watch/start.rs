@@ -43,5 +43,6 @@ pub(super) async fn locate(
         }
         Start::Now => position(None).await?,
     };
+    ledger.shows(context, head).await?;
     Ok((revision, head, floor))
 }

@@ -64,6 +64,33 @@ async fn what_lies_above_the_floor_can_still_be_watched_and_listed() {
 }
 
 #[tokio::test]
+async fn the_floor_itself_can_be_asked_for_while_it_rises() {
+    short()
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna", "ben"]).await;
+            account.register([owned("L1", "ben")]).ok().await;
+            let mut owners = std::collections::BTreeMap::new();
+            let mut answered = std::collections::BTreeSet::new();
+            eventually("three floors in a row of changes", async || {
+                let owner = ["anna", "ben"][owners.len() % 2];
+                let revision = account.assign("L1", owner).ok().await.revision;
+                owners.insert(revision, owner);
+                let floor = account.watch().earliest().open().await.started.floor_revision;
+                // The floor may have risen again before it is asked for.
+                if let (Some(owner), Ok(then)) = (owners.get(&floor), account.owner("L1").at_revision(floor).await) {
+                    assert_eq!(then.ownership.unwrap().owner_id.as_deref(), Some(*owner), "at the floor {floor}");
+                    assert!(revision > floor, "there are changes above it");
+                    answered.insert(floor);
+                }
+                (answered.len() >= 3).then_some(())
+            })
+            .await;
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn a_restarted_replica_finds_its_book_although_the_log_is_trimmed() {
     short()
         .check(async |world| {

@@ -100,6 +100,26 @@ async fn a_watch_that_matches_nothing_moves_on_and_resumes_from_there() {
 }
 
 #[tokio::test]
+async fn revisions_that_change_no_owner_are_passed_over_live_and_in_the_log() {
+    check(async |world| {
+        let account = team(world).await;
+        let mut live = account.watch().after(2).every(1).open().await;
+        for name in ["cem", "dora", "emil"] {
+            account.members([name]).await;
+        }
+        assert_eq!(live.until(5).await, []);
+        // A server that has just started has nothing in memory: it has to read the log.
+        world.restart(0);
+        let account = account.through(world, 0);
+        for (start, expected) in [(0, 3), (1, 3), (2, 0), (4, 0)] {
+            let mut replayed = account.watch().after(start).every(1).open().await;
+            assert_eq!(replayed.until(5).await.len(), expected, "after {start}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_filtered_watch_tells_exactly_what_matches() {
     check(async |world| {
         let account = team(world).await;

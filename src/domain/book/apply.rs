@@ -2,13 +2,13 @@
 
 use super::Book;
 use crate::domain::fact::{Commit, Fact};
-use crate::domain::ids::Revision;
+use crate::domain::ids::{MemberId, Revision};
 use crate::domain::lead::Lead;
 
-/// Commits between the book and the one it was handed are missing.
+/// A commit that is not the next chapter of this book: commits are missing, or facts that it builds on are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("commit {commit} does not follow the book's revision {book}")]
-pub struct Gap {
+#[error("commit {commit} does not follow from the book at revision {book}")]
+pub struct DoesNotFollow {
     /// Where the book stands.
     pub book: Revision,
     /// What it was handed.
@@ -16,19 +16,34 @@ pub struct Gap {
 }
 
 impl Book {
-    /// Takes over a commit. One that it contains already is ignored: the writer and the tail may both bring it.
-    pub fn apply(&mut self, commit: &Commit) -> Result<(), Gap> {
+    /// Takes over a commit. One that it contains already is ignored: the writer and the tail may both bring it. One that does not
+    /// follow changes nothing.
+    pub fn apply(&mut self, commit: &Commit) -> Result<(), DoesNotFollow> {
         if commit.revision <= self.revision {
             return Ok(());
         }
-        if commit.revision != self.revision.next() {
-            return Err(Gap { book: self.revision, commit: commit.revision });
+        // The leads of a commit are distinct, so each fact can be checked against the book as it is.
+        let follows = commit.revision == self.revision.next() && commit.facts.iter().all(|fact| self.leads_to(fact));
+        if !follows {
+            return Err(DoesNotFollow { book: self.revision, commit: commit.revision });
         }
         for fact in &commit.facts {
             self.apply_fact(commit, fact);
         }
         self.revision = commit.revision;
         Ok(())
+    }
+
+    /// Whether a fact can come next: it is about a lead that is known, with the owner it is known to have, or is not known yet.
+    fn leads_to(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Registered { lead, .. } => self.leads.owner(lead).is_none(),
+            Fact::LeadUpdated { lead, .. } => self.leads.owner(lead).is_some(),
+            Fact::OwnerChanged { lead, previous, .. } | Fact::Forgotten { lead, previous } => {
+                self.leads.owner(lead) == Some(previous.as_ref().map(MemberId::as_str))
+            }
+            Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => true,
+        }
     }
 
     fn apply_fact(&mut self, commit: &Commit, fact: &Fact) {

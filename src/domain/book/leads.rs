@@ -33,6 +33,12 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// What it takes in an answer, at most: ids, stage and times, and its attributes.
+    pub(super) fn wire_bytes(&self) -> usize {
+        let attribute = |(name, value): (&String, &String)| name.len() + value.len() + 16;
+        320 + self.attributes.as_deref().map_or(0, |all| all.iter().map(attribute).sum())
+    }
+
     fn group(&self) -> GroupKey {
         GroupKey { owner: self.owner, stage: self.stage, closed: self.closed }
     }
@@ -43,11 +49,12 @@ impl Row {
 pub(super) struct Words {
     words: Vec<String>,
     numbers: BTreeMap<String, u32>,
+    text_bytes: usize,
 }
 
 impl Words {
     fn starting_with(word: &str) -> Self {
-        Self { words: vec![word.to_owned()], numbers: BTreeMap::from([(word.to_owned(), 0)]) }
+        Self { words: vec![word.to_owned()], numbers: BTreeMap::from([(word.to_owned(), 0)]), text_bytes: 0 }
     }
 
     pub(super) fn number(&self, word: &str) -> Option<u32> {
@@ -58,11 +65,17 @@ impl Words {
         &self.words[number as usize]
     }
 
+    /// Each word is kept twice, in a vector and in a map.
+    fn bytes(&self) -> usize {
+        self.text_bytes * 2 + self.words.len() * 3 * size_of::<String>()
+    }
+
     fn intern(&mut self, word: &str) -> u32 {
         if let Some(number) = self.number(word) {
             return number;
         }
         let number = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
+        self.text_bytes += word.len();
         self.words.push(word.to_owned());
         self.numbers.insert(word.to_owned(), number);
         number
@@ -247,6 +260,8 @@ impl Leads {
             + self.rows.free.capacity() * size_of::<Slot>()
             + self.table.allocation_size()
             + self.index.bytes()
+            + self.owners.bytes()
+            + self.stages.bytes()
             + self.heap_bytes
     }
 }

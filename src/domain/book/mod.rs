@@ -16,7 +16,7 @@ mod roster;
 #[cfg(test)]
 mod tests;
 
-pub use apply::Gap;
+pub use apply::DoesNotFollow;
 pub use decide::Decision;
 pub use draft::{Draft, Load, Touched};
 pub use index::SortKey;

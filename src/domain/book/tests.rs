@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A book and a list of leads that went through the same steps.
 fn after(steps: &[Step]) -> (Book, BTreeMap<LeadId, Lead>) {
-    let (mut book, mut leads) = (Book::default(), BTreeMap::new());
+    let (mut book, mut leads) = (Book::default(), BTreeMap::<LeadId, Lead>::new());
     for step in steps {
         let fact = match step.clone() {
             Step::Put { lead, owner: to, stage, closed, created, entered } => {
@@ -69,9 +69,13 @@ fn after(steps: &[Step]) -> (Book, BTreeMap<LeadId, Lead>) {
                 }
             }
             Step::Assign { lead, owner: to } => {
-                Fact::OwnerChanged { lead: lead_id(lead), previous: None, owner: owner(to) }
+                let Some(known) = leads.get(&lead_id(lead)) else { continue };
+                Fact::OwnerChanged { lead: lead_id(lead), previous: known.ownership.owner.clone(), owner: owner(to) }
             }
-            Step::Forget { lead } => Fact::Forgotten { lead: lead_id(lead), previous: None },
+            Step::Forget { lead } => {
+                let Some(known) = leads.get(&lead_id(lead)) else { continue };
+                Fact::Forgotten { lead: lead_id(lead), previous: known.ownership.owner.clone() }
+            }
         };
         let revision = book.revision().next();
         // Several revisions share a time, so that orders by time have ties.
@@ -206,9 +210,9 @@ proptest! {
 
     #[test]
     fn a_book_that_is_emptied_again_keeps_no_lead_in_any_index(steps in proptest::collection::vec(step(), 0..100)) {
-        let (mut book, _) = after(&steps);
-        for number in 0..40 {
-            let facts = vec![Fact::Forgotten { lead: lead_id(number), previous: None }];
+        let (mut book, leads) = after(&steps);
+        for (lead, known) in leads {
+            let facts = vec![Fact::Forgotten { lead, previous: known.ownership.owner }];
             let commit = Commit { revision: book.revision().next(), at: Timestamp(99), origin: origin(), facts };
             book.apply(&commit).unwrap();
         }
@@ -226,4 +230,25 @@ fn a_commit_that_is_known_is_ignored_and_one_that_is_missing_is_noticed() {
     assert!(book.apply(&commit(7)).is_err());
     assert_eq!(book.apply(&commit(6)), Ok(()));
     assert_eq!(book.revision(), Revision(6));
+}
+
+#[test]
+fn a_commit_that_lacks_what_it_builds_on_changes_nothing() {
+    let (lead, anna, ben) = (lead_id(1), owner(1), owner(2));
+    let mut book = Book::default();
+    let mut apply = |revision, facts| {
+        book.apply(&Commit { revision: Revision(revision), at: Timestamp(1), origin: origin(), facts }).is_ok()
+    };
+    let registered =
+        |number| Fact::Registered { lead: lead_id(number), owner: None, projection: projection(0, false, 1, 1) };
+    assert!(apply(1, vec![registered(1)]));
+    assert!(!apply(2, vec![registered(2), registered(1)]), "known already");
+    let unknown = Fact::OwnerChanged { lead: lead_id(9), previous: None, owner: anna.clone() };
+    assert!(!apply(2, vec![unknown]), "not known");
+    let missed = Fact::OwnerChanged { lead: lead.clone(), previous: ben, owner: anna.clone() };
+    assert!(!apply(2, vec![missed]), "owned by somebody else");
+    assert!(apply(2, vec![Fact::OwnerChanged { lead: lead.clone(), previous: None, owner: anna.clone() }]));
+    assert!(!apply(3, vec![Fact::Forgotten { lead: lead.clone(), previous: None }]));
+    assert_eq!((book.revision(), book.ownership(&lead).unwrap().owner), (Revision(2), anna));
+    assert_eq!(book.lead(&lead_id(2)), None);
 }

@@ -60,12 +60,16 @@ fn latest(facts: &[Fact]) -> BTreeMap<String, LeadState> {
     leads
 }
 
-/// Up to the floor, history is what the state at the floor follows from: one change of each lead at most.
+/// Up to the floor, history is what the state at the floor follows from: the last change of each lead.
 fn superseded(facts: &[Fact], floor: i64, complaints: &mut Vec<String>) {
     let mut seen = BTreeSet::new();
-    for fact in facts.iter().filter(|fact| is_owner_change(fact) && fact.revision <= floor) {
-        if !seen.insert(&fact.lead) {
+    for fact in facts.iter().filter(|fact| is_owner_change(fact)) {
+        let first = seen.insert(&fact.lead);
+        if !first && fact.revision <= floor {
             complaints.push(format!("superseded history of {:?} below the floor {floor}", fact.lead));
+        }
+        if first && fact.revision > floor && fact.kind != "registered" {
+            complaints.push(format!("nothing tells whose {:?} was at the floor {floor}", fact.lead));
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::domain::time::{TimeRange, Timestamp};
 /// a page that ends early costs its reader only another call.
 const SCAN_BUDGET: usize = 20_000;
 
+/// How much a page holds, about: with the cards of its owners it has to stay below the 4 MiB that clients accept.
+const PAGE_BYTES: usize = 1024 * 1024;
+
 /// Where a page ends: the place of the last lead that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -58,14 +61,15 @@ impl Book {
     /// Answers a page. Looks at no more than a fixed number of leads, so it may hold fewer than asked for and still have a next.
     pub fn list(&self, query: &ListQuery) -> LeadPage {
         let mut page = LeadPage { leads: Vec::new(), next: None };
-        let mut last = None;
+        let (mut last, mut bytes) = (None, 0);
         for (looked_at, slot) in self.in_order(query).enumerate() {
-            if page.leads.len() == query.limit || looked_at == SCAN_BUDGET {
+            if page.leads.len() == query.limit || looked_at == SCAN_BUDGET || bytes > PAGE_BYTES {
                 page.next = last.map(|slot| self.place(slot, query.sort));
                 break;
             }
             if query.filter.admits(self.leads.rows.row(slot)) {
                 page.leads.push(self.leads.lead_at(slot));
+                bytes += self.leads.rows.row(slot).wire_bytes();
             }
             last = Some(slot);
         }
