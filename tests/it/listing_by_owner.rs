@@ -1,5 +1,7 @@
 //! Whose leads are which: filters, orders, pages.
 
+use prost::Message;
+
 use crate::support::pb::{LeadFilter, LeadOrder, NewLead, TimeRange};
 use crate::support::*;
 
@@ -197,6 +199,37 @@ async fn page_sizes_have_a_default_and_a_limit() {
             .names(&["page_size"]);
         let whole = account.list(nobody()).with(|request| request.page_size = 999);
         assert_eq!(account.all(whole).await.len(), 2_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_the_largest_leads_is_small_enough_for_any_client() {
+    check(async |world| {
+        let account = world.account();
+        let large = |number| {
+            let attribute = |letter| (format!("{letter}{}", "a".repeat(63)), "v".repeat(256));
+            let attributes = ('a'..='p').map(attribute).collect();
+            NewLead { attributes, ..lead(&format!("L{number}")) }
+        };
+        for chunk in 0..6 {
+            account.register((0..150).map(|number| large(chunk * 150 + number)).collect::<Vec<_>>()).ok().await;
+        }
+        let (mut listed, mut token) = (0, String::new());
+        loop {
+            let page = with(account.list(anybody()), |list| {
+                list.request.page_size = 1_000;
+                list.request.page_token = token;
+            });
+            let page = page.ok().await;
+            assert!(page.encoded_len() < 4 * 1024 * 1024, "{}", page.encoded_len());
+            listed += page.leads.len();
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(listed, 900);
     })
     .await;
 }

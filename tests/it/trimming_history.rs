@@ -4,10 +4,11 @@ use crate::support::*;
 
 /// Keeps changes for a second; a test can then wait until the floor has risen.
 fn short() -> Setup {
-    one_replica()
-        .set("log.history_retention", "1s")
-        .set("log.catch_up_retention", "1s")
-        .set("log.trim_interval", "100ms")
+    short_lived(one_replica())
+}
+
+fn short_lived(setup: Setup) -> Setup {
+    setup.set("log.history_retention", "1s").set("log.catch_up_retention", "1s").set("log.trim_interval", "100ms")
 }
 
 /// Waits until the floor is the present revision.
@@ -123,6 +124,54 @@ async fn a_request_id_that_has_been_dropped_is_a_new_request() {
                 (!answer.replayed).then_some(answer)
             });
             assert_eq!(answer.await.outcome(), Outcome::Unchanged);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_replica_that_was_away_longer_than_the_log_is_kept_loads_anew() {
+    short_lived(two_replicas())
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna", "ben"]).await;
+            let away = world.replicas.len() - 1;
+            let there = account.through(world, away);
+            there.revision().await;
+            if away > 0 {
+                world.replicas[away].pause();
+            }
+            account.register([owned("A", "anna"), owned("B", "anna")]).ok().await;
+            account.assign("A", "ben").ok().await;
+            // What is left of the registration is B: the log has no gap, and lacks A.
+            risen(&account).await;
+            account.assign("B", "ben").ok().await;
+            if away > 0 {
+                world.replicas[away].resume();
+            }
+            assert_eq!(there.owner_of("A").await.as_deref(), Some("ben"));
+            let again = there.register([lead("A")]).ok().await;
+            assert_eq!(again.results[0].outcome(), Outcome::Unchanged, "it is known");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn history_is_trimmed_of_an_account_that_went_quiet() {
+    short()
+        .set("log.catch_up_retention", "100ms")
+        .check(async |world| {
+            let account = world.account();
+            account.leads(["L1"]).await;
+            let update = pb::LeadUpdate {
+                lead_id: "L1".to_owned(),
+                observed_at: Some(at(now())),
+                closed: Some(true),
+                ..Default::default()
+            };
+            let last = account.update([update]).ok().await.revision;
+            assert_eq!(risen(&account).await, last);
+            let there = account.owner("L1").at_time(at(now())).await;
+            assert!(there.is_ok(), "the present can be asked for: {there:?}");
         })
         .await;
 }

@@ -97,6 +97,16 @@ impl Server {
         signal("TERM", self.id());
     }
 
+    /// Stops the clock for it, until it is resumed.
+    pub fn pause(&self) {
+        signal("STOP", self.id());
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        signal("CONT", self.id());
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
