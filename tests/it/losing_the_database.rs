@@ -126,3 +126,18 @@ async fn a_commit_whose_outcome_cannot_be_told_says_so_and_a_repeat_tells() {
     assert_eq!((answer.outcome(), answer.replayed, answer.revision), (Outcome::Assigned, true, 3));
     world.verify().await;
 }
+
+#[tokio::test]
+async fn connections_that_die_without_a_word_do_not_end_strict_reads() {
+    let Some((proxy, mut world)) = behind_a_proxy() else {
+        return;
+    };
+    let account = world.account();
+    account.members(["anna"]).await;
+    account.leads(["L1"]).await;
+    assert_eq!(account.owner_of("L1").await, None);
+    proxy.set(Mode::FreezeOpen);
+    eventually("reads go on", async || account.owner("L1").await.ok()).await;
+    proxy.set(Mode::Pass);
+    world.verify().await;
+}

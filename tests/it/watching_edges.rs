@@ -126,6 +126,19 @@ async fn a_caller_holds_so_many_watches_and_no_more() {
         .await;
 }
 
+#[tokio::test]
+async fn a_replica_holds_so_many_watches_and_no_more() {
+    one_replica()
+        .set("watch.per_caller", 1)
+        .set("watch.per_replica", 1)
+        .check(async |world| {
+            let account = three(world).await;
+            let _first = account.watch().open().await;
+            account.watch().refused().await.is("WATCH_LIMIT_REACHED").says("limit", 1).says("scope", "replica");
+        })
+        .await;
+}
+
 /// Bulks with long reasons: about a third of a megabyte each on the wire.
 async fn flood(account: &Account, rounds: usize) {
     let ids: Vec<String> = (0..400).map(|number| format!("F{number}")).collect();

@@ -13,6 +13,8 @@ pub enum Mode {
     Pass,
     /// Nobody is connected, nobody gets through.
     Down,
+    /// Nothing passes on connections that were open already, and nobody is told. New ones work.
+    FreezeOpen,
     /// The next COMMIT reaches the database, its answer is lost, then everything passes again.
     LoseCommitAnswer,
     /// The next COMMIT reaches the database, its answer is lost, and so is everything after.
@@ -85,10 +87,11 @@ async fn connect(near: TcpStream, far: TcpStream, mode: watch::Sender<Mode>) {
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
     let (mute, muted) = watch::channel(false);
+    let fresh = *mode.borrow() == Mode::FreezeOpen;
     let mut changed = mode.subscribe();
     tokio::select! {
-        () = requests(near_read, far_write, &mode, &mute) => {}
-        () = answers(far_read, near_write, &mode, muted) => {}
+        () = requests(near_read, far_write, &mode, &mute, fresh) => {}
+        () = answers(far_read, near_write, &mode, muted, fresh) => {}
         _ = changed.wait_for(|mode| *mode == Mode::Down) => {}
     }
 }
@@ -98,9 +101,11 @@ async fn requests(
     mut to: OwnedWriteHalf,
     mode: &watch::Sender<Mode>,
     mute: &watch::Sender<bool>,
+    fresh: bool,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        unless_frozen(mode, fresh).await;
         let commit = buffer[..length].to_ascii_uppercase().windows(7).any(|bytes| bytes == b"COMMIT\0");
         let losing = matches!(*mode.borrow(), Mode::LoseCommitAnswer | Mode::LoseCommitAnswerAndStayDown);
         if commit && losing {
@@ -117,9 +122,11 @@ async fn answers(
     mut to: OwnedWriteHalf,
     mode: &watch::Sender<Mode>,
     muted: watch::Receiver<bool>,
+    fresh: bool,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        unless_frozen(mode, fresh).await;
         if *muted.borrow() {
             // The database has answered, so the change is in; nobody will hear of it.
             let stays_down = *mode.borrow() == Mode::LoseCommitAnswerAndStayDown;
@@ -129,5 +136,13 @@ async fn answers(
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
+    }
+}
+
+/// Returns, unless the connection is one that is frozen.
+async fn unless_frozen(mode: &watch::Sender<Mode>, fresh: bool) {
+    let frozen = !fresh && *mode.borrow() == Mode::FreezeOpen;
+    if frozen {
+        std::future::pending().await
     }
 }
