@@ -1,7 +1,7 @@
 //! What a collector sees.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
@@ -13,6 +13,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use parking_lot::Mutex;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
@@ -38,12 +39,12 @@ impl Collector {
     }
 
     fn spans(&self) -> Vec<Span> {
-        self.spans.lock().unwrap().clone()
+        self.spans.lock().clone()
     }
 
     /// The calls that were counted, by method and code.
     fn calls(&self) -> BTreeMap<(String, String), u64> {
-        let metrics = self.metrics.lock().unwrap();
+        let metrics = self.metrics.lock();
         let durations = metrics.iter().filter(|metric| metric.name == "rpc.server.call.duration");
         let mut calls = BTreeMap::new();
         for metric in durations {
@@ -68,7 +69,7 @@ impl TraceService for Collector {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let scopes = request.into_inner().resource_spans.into_iter().flat_map(|spans| spans.scope_spans);
-        self.spans.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans));
+        self.spans.lock().extend(scopes.flat_map(|scope| scope.spans));
         Ok(Response::new(Default::default()))
     }
 }
@@ -80,7 +81,7 @@ impl MetricsService for Collector {
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         let scopes = request.into_inner().resource_metrics.into_iter().flat_map(|metrics| metrics.scope_metrics);
-        self.metrics.lock().unwrap().extend(scopes.flat_map(|scope| scope.metrics));
+        self.metrics.lock().extend(scopes.flat_map(|scope| scope.metrics));
         Ok(Response::new(Default::default()))
     }
 }
