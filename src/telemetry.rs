@@ -23,7 +23,7 @@ use crate::config;
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// What is not worth a line unless it is asked for: each change of the schema, each notice of the database.
-const QUIET: &str = "sea_orm_migration=warn,sqlx=warn";
+const QUIET: &str = "opentelemetry=warn,sea_orm_migration=warn,sqlx=warn";
 
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
