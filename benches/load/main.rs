@@ -1,0 +1,119 @@
+//! The load suite: what the service does under load, against limits that are measured in the same run. `benches/run` starts it.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    clippy::cast_possible_truncation,
+    unreachable_pub,
+    reason = "a program of its own, which prints, and makes its own times and tasks"
+)]
+
+mod chart;
+mod data;
+mod drive;
+mod echo;
+mod measure;
+mod measurements;
+mod pgbench;
+mod process;
+mod profile;
+mod report;
+mod world;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use measure::{Measurement, Row};
+use world::World;
+
+/// Measures the service under load.
+#[derive(Parser)]
+struct Arguments {
+    /// How much to measure.
+    #[arg(long, value_enum, default_value = "short")]
+    profile: ProfileName,
+    /// Only measurements whose name contains this.
+    #[arg(long)]
+    only: Option<String>,
+    /// Where to write the results.
+    #[arg(long, default_value = "target/bench/latest.json")]
+    json: PathBuf,
+    /// Where to draw them.
+    #[arg(long, default_value = "target/bench/latest.svg")]
+    svg: PathBuf,
+    /// What cargo adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileName {
+    Short,
+    Long,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Serves as the bare server.
+    #[command(hide = true)]
+    Echo,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if let Some(Part::Echo) = arguments.part {
+        return echo::serve().await;
+    }
+    if std::env::var_os("OWNERSHIP_BENCH_POSTGRES").is_none() {
+        println!("load: skipped, it needs a database of its own: benches/run");
+        return Ok(());
+    }
+    let profile = match arguments.profile {
+        ProfileName::Short => profile::SHORT,
+        ProfileName::Long => profile::LONG,
+    };
+    let wanted = |one: &dyn Measurement| arguments.only.as_ref().is_none_or(|part| one.what().contains(part));
+    let bar = ProgressBar::new_spinner().with_message(format!("filling the databases with {} leads", profile.leads));
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let world = World::create(profile).await?;
+    let all = measurements::all().into_iter().filter(|one| wanted(one.as_ref())).collect();
+    let (rows, failed) = take_all(all, &world, &bar).await;
+    println!("{}", report::table(&rows));
+    write(&arguments.json, &format!("{:#}\n", report::json(&rows, &profile)))?;
+    write(&arguments.svg, &chart::svg(&rows))?;
+    if failed.is_empty() { Ok(()) } else { bail!("not measured:\n{}", failed.join("\n")) }
+}
+
+/// Measures one after the other. One that fails does not spoil the others.
+async fn take_all(all: Vec<Box<dyn Measurement>>, world: &World, bar: &ProgressBar) -> (Vec<Row>, Vec<String>) {
+    let samples: usize = all.iter().map(|one| one.sides(world).len() * world.profile.rounds).sum();
+    bar.set_length(samples as u64);
+    if let Ok(style) = ProgressStyle::with_template("[{elapsed_precise}] {wide_bar} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for one in all {
+        match measure::take(one.as_ref(), world, bar).await {
+            Ok(measured) => rows.extend(measured),
+            Err(error) => failed.push(format!("{}: {error:#}", one.what())),
+        }
+    }
+    bar.finish_and_clear();
+    (rows, failed)
+}
+
+fn write(path: &Path, content: &str) -> Result<()> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    std::fs::write(path, content)?;
+    println!("{}", path.display());
+    Ok(())
+}
