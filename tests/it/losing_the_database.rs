@@ -102,10 +102,14 @@ async fn a_lost_commit_answer_is_looked_up_and_told() {
         let id = uuid::Uuid::new_v4().to_string();
         let answer = account.assign("L1", owner).once(&id).ok().await;
         assert_eq!(proxy.mode(), Mode::Pass, "an answer was lost");
-        assert_eq!(answer.revision, 3 + round as i64);
+        assert_eq!((answer.revision, answer.replayed), (3 + round as i64, false), "as if nothing had happened");
         assert_eq!(account.owner_of("L1").await.as_deref(), Some(owner));
         assert!(account.assign("L1", owner).once(&id).ok().await.replayed);
     }
+    // Without a request id it is the log that tells.
+    proxy.set(Mode::LoseCommitAnswer);
+    let answer = account.assign("L1", "ben").ok().await;
+    assert_eq!((answer.outcome(), answer.revision, proxy.mode()), (Outcome::Reassigned, 6, Mode::Pass));
     world.verify().await;
 }
 

@@ -11,7 +11,7 @@ use super::fold::{LeadState, State, fold, is_owner_change};
 use super::tables::{AccountRows, Fact, Head, LeadRow, Tables};
 
 /// Every contradiction, with the account it is about.
-pub async fn complaints(tables: &Tables, replica: Channel) -> Vec<(String, String)> {
+pub async fn complaints(tables: &Tables, replicas: &[Channel]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (id, rows) in &tables.0 {
         let mut complaints = Vec::new();
@@ -19,7 +19,8 @@ pub async fn complaints(tables: &Tables, replica: Channel) -> Vec<(String, Strin
             None => complaints.push("rows without a head".to_owned()),
             Some(head) => of_account(rows, head, &mut complaints),
         }
-        if rows.head.as_ref().is_some_and(|head| head.revision > 0) {
+        let written = rows.head.as_ref().is_some_and(|head| head.revision > 0);
+        for replica in replicas.iter().filter(|_| written) {
             let book = Book::ask(&Account::new(id, replica.clone())).await;
             book.compare(rows, &mut complaints);
         }

@@ -121,14 +121,15 @@ impl World {
         Tables::read(&self.sql().await).await
     }
 
-    /// What contradicts itself in the database and the answers of the first running replica: account, complaint.
+    /// What contradicts itself in the database and the answers of the replicas that run: account, complaint.
     pub async fn complaints(&mut self) -> Vec<(String, String)> {
-        let running = (0..self.replicas.len()).find(|index| self.replicas[*index].is_running());
-        let replica = running.unwrap_or_else(|| {
+        let mut running: Vec<_> = (0..self.replicas.len()).filter(|index| self.replicas[*index].is_running()).collect();
+        if running.is_empty() {
             self.restart(0);
-            0
-        });
-        verify::complaints(&self.tables().await, self.channel(replica)).await
+            running.push(0);
+        }
+        let channels: Vec<_> = running.into_iter().map(|replica| self.channel(replica)).collect();
+        verify::complaints(&self.tables().await, &channels).await
     }
 
     /// Fails unless log, tables and answers agree.
