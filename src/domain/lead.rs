@@ -50,7 +50,55 @@ pub struct Lead {
     pub projection: Projection,
 }
 
+/// A lead in a book, or on its way into one: borrowed, and so cheap to copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeadRef<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its owner; nobody when absent.
+    pub owner: Option<&'a str>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The revision that last changed the owner, or registered the lead.
+    pub revision: Revision,
+    /// The pipeline stage it is in.
+    pub stage: &'a str,
+    /// When it entered that stage.
+    pub stage_entered_at: Timestamp,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// When it was created at its source.
+    pub created_at: Timestamp,
+    /// Through which door it was created.
+    pub source: Source,
+    /// Further facts.
+    pub attributes: &'a BTreeMap<String, String>,
+    /// The time at the source that the projection reflects.
+    pub observed_at: Timestamp,
+}
+
+/// What a lead without attributes has.
+pub static NO_ATTRIBUTES: BTreeMap<String, String> = BTreeMap::new();
+
 impl Lead {
+    /// The same, borrowed.
+    pub fn as_ref(&self) -> LeadRef<'_> {
+        let Self { ownership, projection } = self;
+        LeadRef {
+            id: ownership.lead.as_str(),
+            owner: ownership.owner.as_ref().map(MemberId::as_str),
+            since: ownership.since,
+            revision: ownership.revision,
+            stage: &projection.stage,
+            stage_entered_at: projection.stage_entered_at,
+            closed: projection.closed,
+            created_at: projection.created_at,
+            source: projection.source,
+            attributes: &projection.attributes,
+            observed_at: projection.observed_at,
+        }
+    }
+
     /// The lead after a fact of `revision` that happened `at`: the one place that says what a fact does to a lead.
     ///
     /// Facts about other things leave it as it is.

@@ -224,7 +224,7 @@ async fn load_book(at: &impl Readable, id: &AccountId, budget: usize) -> Result<
         let page = store::leads::page(at, id, after.as_ref(), LOAD_PAGE).await?;
         let Some(last) = page.last() else { return Ok(book) };
         after = Some(last.ownership.lead.clone());
-        page.into_iter().for_each(|lead| book.load_lead(lead));
+        page.into_iter().for_each(|lead| book.load_lead(lead.as_ref()));
         if book.bytes() > budget {
             return Err(LoadError::TooLarge { needed: book.bytes(), budget });
         }

@@ -9,6 +9,8 @@ use super::call::Asked;
 use super::watch::Stream;
 use crate::{history, ownership};
 
+type SenderStream = tokio_stream::wrappers::ReceiverStream<Result<pb::StreamSendersResponse, Status>>;
+
 #[tonic::async_trait]
 impl OwnershipService for Rpc {
     async fn assign(&self, request: Request<pb::AssignRequest>) -> Result<Response<pb::AssignResponse>, Status> {
@@ -78,6 +80,12 @@ impl OwnershipService for Rpc {
         let Asked { backend, context, question: q, .. } = self.ask(request)?;
         let read = ownership::resolve_senders(&backend.ledger, &context, &q.leads, q.as_of, q.freshness).await?;
         Ok(Response::new(read.into()))
+    }
+
+    type StreamSendersStream = SenderStream;
+
+    async fn stream_senders(&self, _: Request<pb::StreamSendersRequest>) -> Result<Response<SenderStream>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 
     async fn count_by_owner(

@@ -55,8 +55,8 @@ impl Book {
             }
             Fact::Registered { lead, .. } | Fact::LeadUpdated { lead, .. } | Fact::Forgotten { lead, .. } => {
                 match Lead::after(self.leads.get(lead), fact, commit.revision, commit.at) {
-                    Some(after) => self.leads.put(after),
-                    None => self.leads.remove(lead),
+                    Some(after) => self.leads.put(after.as_ref()),
+                    None => self.leads.remove(lead.as_str()),
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::index::{Columns, GroupKey, Index, Position, SortKey};
 use super::ordered::Slot;
 use crate::domain::actor::Source;
 use crate::domain::ids::{LeadId, MemberId, Revision};
-use crate::domain::lead::{Lead, Ownership, Projection};
+use crate::domain::lead::{Lead, LeadRef, Ownership, Projection};
 use crate::domain::time::Timestamp;
 
 /// The number that stands for "nobody" among the owners.
@@ -173,8 +173,8 @@ impl Leads {
     }
 
     /// Adds or replaces a lead.
-    pub(super) fn put(&mut self, lead: Lead) {
-        self.remove(&lead.ownership.lead);
+    pub(super) fn put(&mut self, lead: LeadRef<'_>) {
+        self.remove(lead.id);
         let row = self.row_of(lead);
         self.heap_bytes += heap_bytes(&row);
         let (hash, group) = (self.hasher.hash_one(&*row.id), row.group());
@@ -185,9 +185,9 @@ impl Leads {
     }
 
     /// Takes a lead out.
-    pub(super) fn remove(&mut self, id: &LeadId) {
-        let hash = self.hasher.hash_one(id.as_str());
-        let Ok(entry) = self.table.find_entry(hash, |slot| *self.rows.row(*slot).id == *id.as_str()) else { return };
+    pub(super) fn remove(&mut self, id: &str) {
+        let hash = self.hasher.hash_one(id);
+        let Ok(entry) = self.table.find_entry(hash, |slot| *self.rows.row(*slot).id == *id) else { return };
         let (slot, _) = entry.remove();
         self.index.remove(self.rows.row(slot).group(), slot, &self.rows);
         if let Some(row) = self.rows.take(slot) {
@@ -237,20 +237,19 @@ impl Leads {
         self.table.find(self.hasher.hash_one(id), |slot| *self.rows.row(*slot).id == *id).copied()
     }
 
-    fn row_of(&mut self, lead: Lead) -> Row {
-        let Lead { ownership, projection } = lead;
+    fn row_of(&mut self, lead: LeadRef<'_>) -> Row {
         Row {
-            id: ownership.lead.as_str().into(),
-            owner: ownership.owner.map_or(UNASSIGNED, |owner| self.owners.intern(owner.as_str())),
-            stage: self.stages.intern(&projection.stage),
-            since: ownership.since,
-            revision: ownership.revision,
-            stage_entered_at: projection.stage_entered_at,
-            created_at: projection.created_at,
-            observed_at: projection.observed_at,
-            attributes: (!projection.attributes.is_empty()).then(|| Box::new(projection.attributes)),
-            source: projection.source,
-            closed: projection.closed,
+            id: lead.id.into(),
+            owner: lead.owner.map_or(UNASSIGNED, |owner| self.owners.intern(owner)),
+            stage: self.stages.intern(lead.stage),
+            since: lead.since,
+            revision: lead.revision,
+            stage_entered_at: lead.stage_entered_at,
+            created_at: lead.created_at,
+            observed_at: lead.observed_at,
+            attributes: (!lead.attributes.is_empty()).then(|| Box::new(lead.attributes.clone())),
+            source: lead.source,
+            closed: lead.closed,
         }
     }
 

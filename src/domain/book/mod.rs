@@ -26,7 +26,7 @@ use leads::Leads;
 use roster::Roster;
 
 use super::ids::{LeadId, MemberId, Revision};
-use super::lead::{Lead, Ownership};
+use super::lead::{Lead, LeadRef, Ownership};
 use super::member::Member;
 use super::settings::Settings;
 
@@ -47,7 +47,7 @@ impl Book {
     }
 
     /// Takes over a lead of a snapshot.
-    pub fn load_lead(&mut self, lead: Lead) {
+    pub fn load_lead(&mut self, lead: LeadRef<'_>) {
         self.leads.put(lead);
     }
 
