@@ -7,6 +7,7 @@ mod books;
 mod door;
 mod error;
 mod freshness;
+mod recorded;
 mod recovery;
 mod requests;
 mod resident;
@@ -20,11 +21,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use error::Error;
+pub use recorded::Recorded;
 
 use crate::context::{Context, Freshness};
 use crate::domain::book::Book;
 use crate::domain::command::Command;
-use crate::domain::fact::Commit;
 use crate::domain::ids::{AccountId, Revision};
 use crate::domain::outcome::Answer;
 use crate::domain::token::TokenKey;
@@ -223,9 +224,10 @@ impl Following {
         drop(self.revisions.changed().await);
     }
 
-    /// The commits after a revision, if all of them are still in memory. Otherwise the log has them.
-    pub fn recent_after(&self, after: Revision) -> Option<Vec<Arc<Commit>>> {
-        self.account.resident.recent_after(after)
+    /// The commits after a revision, as many as change so many owners, if all of them are still in memory. Otherwise the log has
+    /// them.
+    pub fn recent_after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
+        self.account.resident.recent_after(after, changes)
     }
 
     /// For how long nothing was heard of the database.

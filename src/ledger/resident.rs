@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
+use super::recorded::Recorded;
 use crate::domain::book::{Book, DoesNotFollow};
 use crate::domain::fact::Commit;
 use crate::domain::ids::{AccountId, LeadId, Revision};
@@ -64,7 +65,7 @@ impl From<LoadError> for super::Error {
 /// The latest commits, without a gap.
 #[derive(Debug, Default)]
 struct Recent {
-    commits: VecDeque<Arc<Commit>>,
+    commits: VecDeque<Arc<Recorded>>,
     facts: usize,
 }
 
@@ -73,12 +74,28 @@ impl Recent {
         self.facts * FACT_BYTES
     }
 
-    fn push(&mut self, commit: Arc<Commit>) {
+    fn push(&mut self, commit: Arc<Recorded>) {
         self.facts += commit.facts.len();
         self.commits.push_back(commit);
         while self.commits.len() > RECENT_COMMITS || (self.facts > RECENT_FACTS && self.commits.len() > 1) {
             self.facts -= self.commits.pop_front().map_or(0, |commit| commit.facts.len());
         }
+    }
+
+    /// Those after a revision, if all of them are here: as many as it takes to have so many owners changed.
+    fn after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
+        let first = self.commits.front()?.revision;
+        if after.next() < first {
+            return None;
+        }
+        let skip = usize::try_from(after.0 + 1 - first.0).unwrap_or(usize::MAX);
+        let mut before = 0;
+        let fits = |commit: &&Arc<Recorded>| {
+            let fits = before < changes;
+            before += commit.owner_changes();
+            fits
+        };
+        Some(self.commits.iter().skip(skip).take_while(fits).cloned().collect())
     }
 }
 
@@ -116,15 +133,9 @@ impl Resident {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The commits after a revision, if all of them are still in memory.
-    pub(super) fn recent_after(&self, after: Revision) -> Option<Vec<Arc<Commit>>> {
-        let recent = self.recent.lock();
-        let first = recent.commits.front()?.revision;
-        if after.next() < first {
-            return None;
-        }
-        let skip = usize::try_from(after.0 + 1 - first.0).unwrap_or(usize::MAX);
-        Some(recent.commits.iter().skip(skip).cloned().collect())
+    /// The commits after a revision, as many as change so many owners, if all of them are still in memory.
+    pub(super) fn recent_after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
+        self.recent.lock().after(after, changes)
     }
 
     /// Takes commits over into the book. Those it contains already are ignored.
@@ -133,7 +144,7 @@ impl Resident {
         for commit in commits {
             if commit.revision > book.revision() {
                 book.apply(&commit)?;
-                self.recent.lock().push(Arc::new(commit));
+                self.recent.lock().push(Arc::new(commit.into()));
             }
         }
         self.account_for(&book);

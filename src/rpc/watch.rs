@@ -2,32 +2,37 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::Map;
 use ownership_proto::Encoded;
 use ownership_proto::v1::WatchOwnerChangesResponse;
-use tokio::sync::mpsc::{self, OwnedPermit, Sender};
+use tokio::sync::mpsc::{self, OwnedPermit, Permit, Sender};
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::Rpc;
 use super::status::{Failure, draining, too_slow};
 use crate::domain::ids::Revision;
-use crate::watch::{self, End, Message, Watch};
+use crate::watch::{self, Message, Watch};
 
-type Item = Result<Encoded<WatchOwnerChangesResponse>, Status>;
+type Item<T> = Result<T, Status>;
+type Encode = fn(Item<Message>) -> Item<Encoded<WatchOwnerChangesResponse>>;
 
-/// What the client receives.
-pub(super) type Stream = ReceiverStream<Item>;
+/// What the client receives. Messages are encoded when they are taken: one that waits only points to what it tells.
+pub(super) type Stream = Map<ReceiverStream<Item<Message>>, Encode>;
 
 impl Rpc {
     /// The stream of a watch that has begun. A task feeds it until the client goes away or the watch ends.
     pub(super) fn stream(&self, watch: Watch) -> Stream {
         // One place for a message, and one that is kept for the status at the end: the reader that is cut for being slow has to
         // find the reason behind the last message.
-        let (sender, receiver) = mpsc::channel(2);
-        if let Ok(last) = sender.clone().try_reserve_owned() {
-            self.0.streams.spawn(feed(watch, sender, last, self.0.options.send_timeout));
+        let (messages, receiver) = mpsc::channel(2);
+        if let Ok(last) = messages.clone().try_reserve_owned() {
+            let (patience, handed_over) = (self.0.options.send_timeout, watch.position());
+            self.0.streams.spawn(Feed { watch, messages, patience, handed_over }.run(last));
         }
-        ReceiverStream::new(receiver)
+        ReceiverStream::new(receiver).map(|message| message.map(Encoded::from))
     }
 
     /// Waits until all streams have ended.
@@ -37,48 +42,48 @@ impl Rpc {
     }
 }
 
-type Messages = Sender<Item>;
-
-async fn feed(mut watch: Watch, messages: Messages, last: OwnedPermit<Item>, patience: Duration) {
-    let gone = messages.clone();
-    let ending = tokio::select! {
-        ending = hand_over(&mut watch, &messages, patience) => ending,
-        () = gone.closed() => return,
-    };
-    last.send(Err(ending.into()));
+/// A watch on its way to its reader.
+struct Feed {
+    watch: Watch,
+    messages: Sender<Item<Message>>,
+    /// How long the reader may take for one message.
+    patience: Duration,
+    /// The position of the last message that the reader has or will find.
+    handed_over: Revision,
 }
 
-/// Hands over messages until there is a reason to stop.
-async fn hand_over(watch: &mut Watch, messages: &Messages, patience: Duration) -> Failure {
-    let mut handed_over = watch.started.revision;
-    let (mut position, mut message) = (handed_over, encoded(watch.started.clone()));
-    while messages.send_timeout(Ok(message), patience).await.is_ok() {
-        handed_over = position;
-        match watch.next().await {
-            Ok(next) => (position, message) = (revision_of(&next), encoded(next)),
-            Err(end) => return end.into(),
-        }
+impl Feed {
+    async fn run(mut self, last: OwnedPermit<Item<Message>>) {
+        let (gone, drain) = (self.messages.clone(), self.watch.draining());
+        let ending = tokio::select! {
+            ending = self.hand_over() => ending,
+            () = drain => draining(Some(self.handed_over)),
+            () = gone.closed() => return,
+        };
+        last.send(Err(ending.into()));
     }
-    too_slow(handed_over, patience)
-}
 
-fn encoded(message: impl Into<WatchOwnerChangesResponse>) -> Encoded<WatchOwnerChangesResponse> {
-    Encoded::of(&message.into())
-}
-
-fn revision_of(message: &Message) -> Revision {
-    match message {
-        Message::Changes { previous: _, revision, changes: _, head: _ } => *revision,
-        Message::Progress { previous: _, revision, head: _ } => *revision,
+    /// Hands over messages until there is a reason to stop. Nothing is looked up for a reader who has no place for it: whoever
+    /// takes his time gets more in one message.
+    async fn hand_over(&mut self) -> Failure {
+        while let Some(place) = place(&self.messages, self.patience).await {
+            match self.watch.next().await {
+                Ok(message) => {
+                    self.handed_over = message.revision();
+                    place.send(Ok(message));
+                }
+                Err(error) => return (&error).into(),
+            }
+        }
+        too_slow(self.handed_over, self.patience)
     }
 }
 
-impl From<End> for Failure {
-    fn from(end: End) -> Self {
-        match end {
-            End::Draining { revision } => draining(Some(revision)),
-            End::Ledger(error) => (&error).into(),
-        }
+/// A place for the next message, once the reader has taken the one before.
+async fn place(messages: &Sender<Item<Message>>, patience: Duration) -> Option<Permit<'_, Item<Message>>> {
+    match messages.try_reserve() {
+        Ok(place) => Some(place),
+        Err(_) => timeout(patience, messages.reserve()).await.ok()?.ok(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a watch sends: changes when there are some, and otherwise how far it has looked.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Started;
 use super::limits::Place;
@@ -14,7 +15,7 @@ use crate::domain::change::{ChangeFilter, OwnerChange, changes_of};
 use crate::domain::fact::Commit;
 use crate::domain::ids::Revision;
 use crate::history::check;
-use crate::ledger::{self, Following};
+use crate::ledger::{self, Following, Recorded};
 use crate::store::{self, Store};
 
 /// Changes in one message, about: whole revisions are added until there are so many.
@@ -25,8 +26,10 @@ const LOG_PAGE: u64 = 2_000;
 const MAX_SILENCE: Duration = Duration::from_secs(5);
 
 /// A message of a watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Message {
+    /// Where it begins. The first message.
+    Started(Started),
     /// Changes of whole revisions.
     Changes {
         /// The position of the message before.
@@ -34,7 +37,7 @@ pub enum Message {
         /// The position of this one: every change up to it that was asked for was sent.
         revision: Revision,
         /// The changes in between that were asked for.
-        changes: Vec<OwnerChange>,
+        changes: Vec<Changes>,
         /// Where the account stands, as far as the replica knows.
         head: Revision,
     },
@@ -49,18 +52,24 @@ pub enum Message {
     },
 }
 
-/// Why a watch ends. It can be resumed after its revision.
-#[derive(Debug, thiserror::Error)]
-pub enum End {
-    /// The service is shutting down.
-    #[error("the service is shutting down")]
-    Draining {
-        /// The last position sent.
-        revision: Revision,
-    },
-    /// What comes next can no longer be told.
-    #[error(transparent)]
-    Ledger(#[from] ledger::Error),
+/// Changes of whole revisions.
+#[derive(Debug)]
+pub enum Changes {
+    /// All that a commit did to owners: what other watches of the account send as well.
+    All(Arc<Recorded>),
+    /// Those that this watch asked for, or that are no longer in memory for others.
+    Some(Vec<OwnerChange>),
+}
+
+impl Message {
+    /// Its position: the watch can be resumed after it.
+    pub fn revision(&self) -> Revision {
+        match self {
+            Self::Started(started) => started.revision,
+            Self::Changes { previous: _, revision, changes: _, head: _ } => *revision,
+            Self::Progress { previous: _, revision, head: _ } => *revision,
+        }
+    }
 }
 
 /// What a watch shares with the others.
@@ -76,11 +85,13 @@ pub(super) struct Surroundings {
     pub(super) _place: Place,
 }
 
-/// One watch.
+/// One watch. There are many of them, most of which wait: what is needed to wait is made once, and what is needed only now and
+/// then is put elsewhere.
 #[derive(Debug)]
 pub struct Watch {
-    /// Where it began: its first message.
-    pub started: Started,
+    /// Where it begins, until that is said.
+    started: Option<Started>,
+    interval: Duration,
     following: Following,
     filter: ChangeFilter,
     surroundings: Surroundings,
@@ -90,6 +101,8 @@ pub struct Watch {
     sent: Revision,
     /// When the next message is due at the latest.
     due: Instant,
+    /// Rings when a message was due. Set anew only then: most messages come earlier, and move only what is due.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Watch {
@@ -99,25 +112,38 @@ impl Watch {
         filter: ChangeFilter,
         surroundings: Surroundings,
     ) -> Self {
-        let due = Instant::now() + started.progress_interval;
-        let (looked_at, sent) = (started.revision, started.revision);
-        Self { started, following, filter, surroundings, looked_at, sent, due }
+        let interval = started.progress_interval;
+        let (looked_at, sent, due) = (started.revision, started.revision, Instant::now() + interval);
+        let (started, alarm) = (Some(started), Box::pin(sleep_until(due)));
+        Self { started, interval, following, filter, surroundings, looked_at, sent, due, alarm }
     }
 
-    /// The next message, at the latest when one is due.
-    pub async fn next(&mut self) -> Result<Message, End> {
+    /// The position of the last message. It can be resumed after it.
+    pub fn position(&self) -> Revision {
+        self.sent
+    }
+
+    /// Completes when the service is shutting down.
+    pub fn draining(&self) -> WaitForCancellationFutureOwned {
+        self.surroundings.draining.clone().cancelled_owned()
+    }
+
+    /// The next message, at the latest when one is due. Fails when what comes next can no longer be told.
+    pub async fn next(&mut self) -> Result<Message, ledger::Error> {
+        if let Some(started) = self.started.take() {
+            return Ok(Message::Started(started));
+        }
         loop {
-            if self.surroundings.draining.is_cancelled() {
-                return Err(End::Draining { revision: self.sent });
-            }
-            let changes = self.look_on().await?;
+            let head = self.following.head();
+            let changes = if self.looked_at < head { self.look_on(head).await? } else { Vec::new() };
             if !changes.is_empty() {
-                return Ok(self.changes(changes));
+                let (previous, revision, head) = self.advance(head);
+                return Ok(Message::Changes { previous, revision, changes, head });
             }
             if Instant::now() >= self.due {
-                return self.progress();
+                return self.progress(head);
             }
-            if self.looked_at >= self.following.head() {
+            if self.looked_at >= head {
                 self.wait().await;
             }
         }
@@ -127,28 +153,45 @@ impl Watch {
     async fn wait(&mut self) {
         tokio::select! {
             () = self.following.moved() => {}
-            () = sleep_until(self.due) => {}
-            () = self.surroundings.draining.cancelled() => {}
+            () = self.alarm.as_mut() => self.alarm.as_mut().reset(self.due),
         }
     }
 
     /// Looks at some of the commits that were not looked at yet, and returns what was asked for.
-    async fn look_on(&mut self) -> Result<Vec<OwnerChange>, ledger::Error> {
-        let head = self.following.head();
-        if self.looked_at >= head {
-            return Ok(Vec::new());
+    async fn look_on(&mut self, head: Revision) -> Result<Vec<Changes>, ledger::Error> {
+        if let Some(commits) = self.following.recent_after(self.looked_at, CHANGES) {
+            return Ok(self.look_at(commits));
         }
-        if let Some(commits) = self.following.recent_after(self.looked_at) {
-            return Ok(self.look_at(commits.iter().map(AsRef::as_ref)));
-        }
-        let commits = self.read_log(head).await?;
+        // Seldom, and large.
+        let commits = Box::pin(self.read_log(head)).await?;
         if commits.is_empty() {
             self.looked_at = head;
         }
-        Ok(self.look_at(commits.iter()))
+        Ok(self.look_back_at(&commits))
     }
 
-    fn look_at<'a>(&mut self, commits: impl Iterator<Item = &'a Commit>) -> Vec<OwnerChange> {
+    /// Looks at commits that are in memory, and returns what was asked for.
+    fn look_at(&mut self, commits: Vec<Arc<Recorded>>) -> Vec<Changes> {
+        if let Some(last) = commits.last() {
+            self.looked_at = last.revision;
+        }
+        let everything = self.filter == ChangeFilter::default();
+        let asked_for = |commit: Arc<Recorded>| {
+            if everything {
+                return (commit.owner_changes() > 0).then_some(Changes::All(commit));
+            }
+            let some: Vec<_> = changes_of(&commit).filter(|change| self.filter.matches(change)).collect();
+            match some.len() {
+                0 => None,
+                all if all == commit.owner_changes() => Some(Changes::All(commit)),
+                _ => Some(Changes::Some(some)),
+            }
+        };
+        commits.into_iter().filter_map(asked_for).collect()
+    }
+
+    /// The same for commits that were read from the log.
+    fn look_back_at(&mut self, commits: &[Commit]) -> Vec<Changes> {
         let mut found = Vec::new();
         for commit in commits {
             found.extend(changes_of(commit).filter(|change| self.filter.matches(change)));
@@ -157,7 +200,7 @@ impl Watch {
                 break;
             }
         }
-        found
+        if found.is_empty() { Vec::new() } else { vec![Changes::Some(found)] }
     }
 
     /// The next commits with owner changes. The floor is read at the same moment: none of them is missing.
@@ -171,22 +214,17 @@ impl Watch {
         Ok(store::facts::owner_changes_between(&snapshot, account, self.looked_at, until, LOG_PAGE).await?)
     }
 
-    fn changes(&mut self, changes: Vec<OwnerChange>) -> Message {
-        let (previous, revision, head) = self.advance();
-        Message::Changes { previous, revision, changes, head }
-    }
-
-    fn progress(&mut self) -> Result<Message, End> {
+    fn progress(&mut self, head: Revision) -> Result<Message, ledger::Error> {
         if self.following.silence() > MAX_SILENCE {
-            return Err(ledger::Error::from(store::Error::TimedOut).into());
+            return Err(store::Error::TimedOut.into());
         }
-        let (previous, revision, head) = self.advance();
+        let (previous, revision, head) = self.advance(head);
         Ok(Message::Progress { previous, revision, head })
     }
 
-    fn advance(&mut self) -> (Revision, Revision, Revision) {
-        self.due = Instant::now() + self.started.progress_interval;
+    fn advance(&mut self, head: Revision) -> (Revision, Revision, Revision) {
+        self.due = Instant::now() + self.interval;
         let previous = std::mem::replace(&mut self.sent, self.looked_at);
-        (previous, self.sent, self.following.head().max(self.sent))
+        (previous, self.sent, head.max(self.sent))
     }
 }

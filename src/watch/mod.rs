@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use limits::Limit;
-pub use messages::{End, Message, Watch};
+pub use messages::{Changes, Message, Watch};
 pub use start::Start;
 
 use crate::context::Context;

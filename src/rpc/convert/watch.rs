@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use ownership_proto::Encoded;
 use ownership_proto::v1 as pb;
 use pb::watch_owner_changes_request::Start as Position;
 use pb::watch_owner_changes_response::Message as Body;
+use prost::encoding::{WireType, encode_key, encode_varint, key_len};
+use prost::{Message as _, length_delimiter_len};
 
 use super::changes::change_filter;
 use super::time::{duration_micros, timestamp};
 use super::{Invalid, id};
-use crate::domain::change::ChangeFilter;
+use crate::domain::change::{ChangeFilter, OwnerChange, changes_of};
 use crate::domain::ids::{AccountId, Revision};
 use crate::rpc::call::Ask;
-use crate::watch::{Message, Start, Started, WatchRequest};
+use crate::watch::{Changes, Message, Start, Started, WatchRequest};
 
 /// What is to be watched?
 pub(in crate::rpc) struct Watching {
@@ -54,36 +58,143 @@ fn span(duration: prost_types::Duration) -> Duration {
     Duration::from_micros(u64::try_from(duration_micros(duration)).unwrap_or_default())
 }
 
-impl From<Started> for pb::WatchOwnerChangesResponse {
+impl From<Message> for Encoded<pb::WatchOwnerChangesResponse> {
+    fn from(message: Message) -> Self {
+        let body = match message {
+            Message::Started(started) => Body::Started(started.into()),
+            Message::Progress { previous, revision, head } => Body::Progress(pb::WatchProgress {
+                previous_revision: previous.0,
+                revision: revision.0,
+                head_revision: head.0,
+            }),
+            Message::Changes { previous, revision, changes, head } => {
+                let changes: Vec<_> = changes.into_iter().map(encoded).collect();
+                return around(&changes, (previous, revision, head));
+            }
+        };
+        pb::WatchOwnerChangesResponse { message: Some(body) }.into()
+    }
+}
+
+impl From<Started> for pb::WatchStarted {
     fn from(started: Started) -> Self {
         let Started { revision, head, floor, history, progress_interval } = started;
-        let started = pb::WatchStarted {
+        Self {
             revision: revision.0,
             head_revision: head.0,
             floor_revision: floor.0,
             history_id: history,
             // A minute at most.
             progress_interval: prost_types::Duration::try_from(progress_interval).ok(),
-        };
-        Self { message: Some(Body::Started(started)) }
+        }
     }
 }
 
-impl From<Message> for pb::WatchOwnerChangesResponse {
-    fn from(message: Message) -> Self {
-        let message = match message {
-            Message::Changes { previous, revision, changes, head } => Body::Changes(pb::WatchChanges {
-                previous_revision: previous.0,
-                revision: revision.0,
-                changes: changes.into_iter().map(Into::into).collect(),
-                head_revision: head.0,
-            }),
-            Message::Progress { previous, revision, head } => Body::Progress(pb::WatchProgress {
-                previous_revision: previous.0,
-                revision: revision.0,
-                head_revision: head.0,
-            }),
-        };
-        Self { message: Some(message) }
+/// Changes as they stand within a message. Those of a whole commit are encoded once, for all who watch.
+fn encoded(changes: Changes) -> Bytes {
+    match changes {
+        Changes::All(commit) => commit.passed_on(|commit| encode(changes_of(commit))),
+        Changes::Some(changes) => encode(changes),
+    }
+}
+
+fn encode(changes: impl IntoIterator<Item = OwnerChange>) -> Bytes {
+    let changes = changes.into_iter().map(Into::into).collect();
+    pb::WatchChanges { changes, ..Default::default() }.encode_to_vec().into()
+}
+
+/// The number of `changes` in `WatchOwnerChangesResponse`.
+const CHANGES: u32 = 2;
+
+/// A message around changes that are encoded already, with the positions of its watch. The fields of a message may be encoded
+/// apart and put one behind the other.
+fn around(changes: &[Bytes], positions: (Revision, Revision, Revision)) -> Encoded<pb::WatchOwnerChangesResponse> {
+    let (Revision(previous_revision), Revision(revision), Revision(head_revision)) = positions;
+    let before = pb::WatchChanges { previous_revision, revision, ..Default::default() };
+    let behind = pb::WatchChanges { head_revision, ..Default::default() };
+    let inside = before.encoded_len() + changes.iter().map(Bytes::len).sum::<usize>() + behind.encoded_len();
+    let mut message = BytesMut::with_capacity(key_len(CHANGES) + length_delimiter_len(inside) + inside);
+    encode_key(CHANGES, WireType::LengthDelimited, &mut message);
+    encode_varint(inside as u64, &mut message);
+    before.encode_raw(&mut message);
+    changes.iter().for_each(|changes| message.extend_from_slice(changes));
+    behind.encode_raw(&mut message);
+    Encoded::trusting(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::actor::{Actor, Origin, Source};
+    use crate::domain::fact::{Commit, Fact};
+    use crate::domain::ids::{BatchId, CallerId, LeadId, MemberId};
+    use crate::domain::settings::Settings;
+    use crate::domain::time::Timestamp as Moment;
+    use crate::ledger::Recorded;
+
+    fn member() -> impl Strategy<Value = Option<MemberId>> {
+        proptest::option::of("[a-z]{1,64}".prop_map(|id| MemberId::parse(&id).unwrap()))
+    }
+
+    fn fact() -> impl Strategy<Value = Fact> {
+        let lead = "[A-Z]{1,40}".prop_map(|id| LeadId::parse(&id).unwrap());
+        (lead, member(), member(), 0..3).prop_map(|(lead, previous, owner, kind)| match kind {
+            0 => Fact::OwnerChanged { lead, previous, owner },
+            1 => Fact::Forgotten { lead, previous },
+            _ => Fact::SettingsUpdated(Settings { default_sender: None }),
+        })
+    }
+
+    fn commit() -> impl Strategy<Value = Commit> {
+        let facts = proptest::collection::vec(fact(), 0..20);
+        (any::<i64>(), -1_000_000_000..i64::MAX / 2, "\\PC{0,200}", member(), facts).prop_map(
+            |(revision, at, reason, member, facts)| {
+                let actor = Actor { caller: CallerId::parse("test").unwrap(), member };
+                let batch = BatchId::parse(&reason).ok();
+                let origin = Origin { actor, source: Source::Ui, reason, batch, request: None };
+                Commit { revision: Revision(revision), at: Moment(at), origin, facts }
+            },
+        )
+    }
+
+    fn position() -> impl Strategy<Value = Revision> {
+        prop_oneof![Just(0), 0..200_i64, any::<i64>()].prop_map(Revision)
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_around_shared_changes_is_the_message_that_prost_makes(
+            commits in proptest::collection::vec((commit(), any::<bool>()), 0..8),
+            previous in position(),
+            revision in position(),
+            head in position(),
+        ) {
+            let changes = commits.iter().flat_map(|(commit, _)| changes_of(commit)).map(Into::into).collect();
+            let (previous_revision, head_revision) = (previous.0, head.0);
+            let body = pb::WatchChanges { previous_revision, revision: revision.0, changes, head_revision };
+            let expected = pb::WatchOwnerChangesResponse { message: Some(Body::Changes(body)) };
+            let shared = |(commit, all)| match all {
+                true => Changes::All(Arc::new(Recorded::from(commit))),
+                false => Changes::Some(changes_of(&commit).collect()),
+            };
+            let changes = commits.into_iter().map(shared).collect();
+            let message = Encoded::from(Message::Changes { previous, revision, changes, head });
+            prop_assert_eq!(message.as_bytes(), &expected.encode_to_vec());
+        }
+    }
+
+    #[test]
+    fn a_commit_is_encoded_once_for_all() {
+        let fact = Fact::Forgotten { lead: LeadId::parse("L1").unwrap(), previous: None };
+        let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };
+        let origin = Origin { actor, source: Source::Api, reason: String::new(), batch: None, request: None };
+        let commit = Commit { revision: Revision(1), at: Moment(1), origin, facts: vec![fact] };
+        let commit = Arc::new(Recorded::from(commit));
+        let [one, other] = [encoded(Changes::All(Arc::clone(&commit))), encoded(Changes::All(commit))];
+        assert_eq!(one.as_ptr(), other.as_ptr());
     }
 }
