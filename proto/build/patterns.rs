@@ -2,12 +2,12 @@
 
 use crate::Result;
 
+/// The expression of ids, which are compared with it by hand.
+const ID: &str = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$";
+
 /// What the expressions that people meet mean. Others are quoted.
 const DESCRIPTIONS: &[(&str, &str)] = &[
-    (
-        "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
-        "must be 1 to 64 characters: letters, digits, `_` and `-`, starting with a letter or digit",
-    ),
+    (ID, "must be 1 to 64 characters: letters, digits, `_` and `-`, starting with a letter or digit"),
     (
         "^[a-z][a-z0-9_]{0,63}$",
         "must be 1 to 64 characters: lower-case letters, digits and `_`, starting with a letter",
@@ -46,7 +46,8 @@ impl Patterns {
     pub(crate) fn statics(&self) -> String {
         let define = |(number, pattern): (usize, &String)| {
             let description = describe(pattern);
-            format!("static PATTERN_{number}: Pattern = Pattern::new({pattern:?}, {description:?});\n")
+            let new = if pattern == ID { "id(".to_owned() } else { format!("new({pattern:?}, ") };
+            format!("static PATTERN_{number}: Pattern = Pattern::{new}{description:?});\n")
         };
         self.0.iter().enumerate().map(define).collect()
     }

@@ -130,22 +130,24 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-fn command(method: &'static str, mut origin: Origin, action: Action, fingerprint: [u8; 32]) -> Command {
+fn command(method: &'static str, mut origin: Origin, action: Action, fingerprint: Option<[u8; 32]>) -> Command {
     if origin.batch.is_none() && leads_of(&action) > 1 {
         origin.batch = new_batch();
     }
-    let once = origin.request.map(|request| Once { request, method, fingerprint });
+    let once = origin.request.zip(fingerprint).map(|(request, fingerprint)| Once { request, method, fingerprint });
     Command { origin, once, action }
 }
 
 /// What a repeat under the same request id is recognised by: the whole request but for the id, which may be spelled differently.
-fn fingerprint(message: &mut impl Write) -> [u8; 32] {
-    let id = message.context_mut().map(|context| std::mem::take(&mut context.request_id));
+/// Without an id there are no repeats, and nothing is computed.
+fn fingerprint(message: &mut impl Write) -> Option<[u8; 32]> {
+    let id =
+        message.context_mut().map(|context| std::mem::take(&mut context.request_id)).filter(|id| !id.is_empty())?;
     let fingerprint = sha256(&message.encode_to_vec());
-    if let Some((context, id)) = message.context_mut().zip(id) {
+    if let Some(context) = message.context_mut() {
         context.request_id = id;
     }
-    fingerprint
+    Some(fingerprint)
 }
 
 /// How many leads an action names.

@@ -97,9 +97,11 @@ impl Call {
             rpc.response.status_code = field::Empty,
             otel.status_code = field::Empty,
         );
-        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
-        // Refused only where spans are not exported, and nobody would see the parent.
-        let _ = span.set_parent(parent);
+        if !span.is_disabled() {
+            let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
+            // Refused only where spans are not exported, and nobody would see the parent.
+            let _ = span.set_parent(parent);
+        }
         Some(Self { method, began: Instant::now(), span, code: Code::Cancelled })
     }
 }

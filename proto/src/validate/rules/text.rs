@@ -49,23 +49,46 @@ impl fmt::Display for StringRule {
     }
 }
 
-/// A regular expression that texts must match, compiled when it is first needed.
+/// A regular expression that texts must match.
 pub(in crate::validate) struct Pattern {
-    source: &'static str,
     description: &'static str,
-    regex: OnceLock<Option<Regex>>,
+    means: Means,
+}
+
+/// How a text is compared with a pattern.
+enum Means {
+    /// By an expression, compiled when it is first needed.
+    Regex(&'static str, OnceLock<Option<Regex>>),
+    /// By hand: ids stand in every request, and up to a thousand in some.
+    Id,
 }
 
 impl Pattern {
     /// The build refuses a `source` that is no regular expression; `description` puts it into words.
     pub(in crate::validate) const fn new(source: &'static str, description: &'static str) -> Self {
-        Self { source, description, regex: OnceLock::new() }
+        Self { description, means: Means::Regex(source, OnceLock::new()) }
+    }
+
+    /// The pattern of ids, `^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`.
+    pub(in crate::validate) const fn id(description: &'static str) -> Self {
+        Self { description, means: Means::Id }
     }
 
     fn matches(&self, value: &str) -> bool {
-        let regex = self.regex.get_or_init(|| Regex::new(self.source).ok());
-        regex.as_ref().is_some_and(|regex| regex.is_match(value))
+        match &self.means {
+            Means::Regex(source, regex) => {
+                let regex = regex.get_or_init(|| Regex::new(source).ok());
+                regex.as_ref().is_some_and(|regex| regex.is_match(value))
+            }
+            Means::Id => is_id(value),
+        }
     }
+}
+
+fn is_id(value: &str) -> bool {
+    value.len() <= 64
+        && value.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 fn is_uuid(value: &str) -> bool {
@@ -92,4 +115,21 @@ fn is_label(label: &str) -> bool {
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_what_its_pattern_says() {
+        let by_regex = Pattern::new("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", "");
+        let by_hand = Pattern::id("");
+        let characters = || (0..=0x2ff).filter_map(char::from_u32);
+        let short = characters().flat_map(|last| ["", "a", "_", "-", "9", "\n"].map(|first| format!("{first}{last}")));
+        let long = (0..70).flat_map(|length| ["a", "-", "ä"].map(|text| format!("Z{}", text.repeat(length))));
+        for text in short.chain(long).chain([String::new()]) {
+            assert_eq!(by_hand.matches(&text), by_regex.matches(&text), "{text:?}");
+        }
+    }
 }
