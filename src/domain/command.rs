@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::actor::Origin;
+use super::attributes::Attributes;
 use super::ids::{LeadId, MemberId, Revision};
 use super::lead::Projection;
 use super::member::{Member, Standing};
@@ -149,7 +150,7 @@ pub struct NewLead {
     /// When it was created; now, if absent.
     pub created_at: Option<Timestamp>,
     /// Further facts.
-    pub attributes: std::collections::BTreeMap<String, String>,
+    pub attributes: Attributes,
     /// The time at the source that this reflects; now, if absent.
     pub observed_at: Option<Timestamp>,
 }
@@ -177,7 +178,7 @@ pub struct LeadUpdate {
     /// Whether it is closed.
     pub closed: Option<bool>,
     /// All its attributes.
-    pub attributes: Option<std::collections::BTreeMap<String, String>>,
+    pub attributes: Option<Attributes>,
 }
 
 impl LeadUpdate {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::Book;
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{LeadId, MemberId, Revision};
-use crate::domain::lead::Lead;
+use crate::domain::lead::{Lead, LeadRef};
 use crate::domain::member::Member;
 use crate::domain::settings::Settings;
 
@@ -65,12 +65,13 @@ impl<'a> Draft<'a> {
 
     /// A lead.
     pub fn lead(&self, id: &LeadId) -> Option<Lead> {
-        self.leads.get(id).map_or_else(|| self.book.lead(id), Clone::clone)
+        let in_book = || self.book.lead(id.as_str()).and_then(LeadRef::to_lead);
+        self.leads.get(id).map_or_else(in_book, Clone::clone)
     }
 
     /// A member.
     pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        self.members.get(id).or_else(|| self.book.member(id))
+        self.members.get(id).or_else(|| self.book.member(id.as_str()))
     }
 
     /// The settings, and the revision that last changed them.
