@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use anyhow::Result;
 use futures::stream::{self, Stream};
+use ownership_proto::Encoded;
 use ownership_proto::v1::ownership_service_server::{OwnershipService, OwnershipServiceServer};
 use ownership_proto::v1::*;
 use prost_types::Timestamp;
@@ -12,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use crate::data::lead_id;
 
-type Answer<T> = Result<Response<T>, Status>;
+type Answer<T> = Result<Response<Encoded<T>>, Status>;
 
 /// Answers an owner that it made up.
 struct Echo;
@@ -26,7 +27,7 @@ pub async fn serve() -> Result<()> {
 }
 
 /// A change as the service would tell it.
-fn one_change() -> WatchOwnerChangesResponse {
+fn one_change() -> Encoded<WatchOwnerChangesResponse> {
     let change = OwnerChange {
         revision: 123_456,
         lead_id: lead_id(17),
@@ -40,10 +41,10 @@ fn one_change() -> WatchOwnerChangesResponse {
     };
     let changes =
         WatchChanges { previous_revision: 123_455, revision: 123_456, changes: vec![change], head_revision: 123_456 };
-    WatchOwnerChangesResponse { message: Some(watch_owner_changes_response::Message::Changes(changes)) }
+    WatchOwnerChangesResponse { message: Some(watch_owner_changes_response::Message::Changes(changes)) }.into()
 }
 
-fn elsewhere<T>() -> Answer<T> {
+fn elsewhere<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("the bare server only echoes"))
 }
 
@@ -56,7 +57,8 @@ impl OwnershipService for Echo {
             owner_since: Some(Timestamp { seconds: 1_700_000_000, nanos: 123_456_000 }),
             revision: 123_456,
         };
-        Ok(Response::new(GetOwnerResponse { ownership: Some(ownership), card: None, revision: 123_456 }))
+        let response = GetOwnerResponse { ownership: Some(ownership), card: None, revision: 123_456 };
+        Ok(Response::new(response.into()))
     }
 
     async fn assign(&self, _: Request<AssignRequest>) -> Answer<AssignResponse> {
@@ -75,10 +77,15 @@ impl OwnershipService for Echo {
         elsewhere()
     }
 
-    type WatchOwnerChangesStream = Pin<Box<dyn Stream<Item = Result<WatchOwnerChangesResponse, Status>> + Send>>;
+    type WatchOwnerChangesStream =
+        Pin<Box<dyn Stream<Item = Result<Encoded<WatchOwnerChangesResponse>, Status>> + Send>>;
 
-    async fn watch_owner_changes(&self, _: Request<WatchOwnerChangesRequest>) -> Answer<Self::WatchOwnerChangesStream> {
-        Ok(Response::new(Box::pin(stream::repeat_with(|| Ok(one_change())))))
+    async fn watch_owner_changes(
+        &self,
+        _: Request<WatchOwnerChangesRequest>,
+    ) -> Result<Response<Self::WatchOwnerChangesStream>, Status> {
+        let message = one_change();
+        Ok(Response::new(Box::pin(stream::repeat_with(move || Ok(message.clone())))))
     }
 
     async fn batch_get_owners(&self, _: Request<BatchGetOwnersRequest>) -> Answer<BatchGetOwnersResponse> {
@@ -90,6 +97,15 @@ impl OwnershipService for Echo {
     }
 
     async fn resolve_senders(&self, _: Request<ResolveSendersRequest>) -> Answer<ResolveSendersResponse> {
+        elsewhere()
+    }
+
+    type StreamSendersStream = stream::Pending<Result<Encoded<StreamSendersResponse>, Status>>;
+
+    async fn stream_senders(
+        &self,
+        _: Request<StreamSendersRequest>,
+    ) -> Result<Response<Self::StreamSendersStream>, Status> {
         elsewhere()
     }
 

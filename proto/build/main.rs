@@ -3,11 +3,14 @@
 mod messages;
 mod patterns;
 mod rules;
+mod services;
 
 use std::{env, error::Error, fs, path::PathBuf};
 
+use prost_build::Config;
 use prost_types::FileDescriptorSet;
 use protox::Compiler;
+use services::Services;
 
 const PACKAGE: &str = "leadflip.ownership.v1";
 const RULES_PACKAGE: &str = "buf.validate";
@@ -44,6 +47,5 @@ fn generate_types(mut descriptors: FileDescriptorSet) -> Result<()> {
     // Options leave no trace in the types, so nothing generated needs the types of the rules.
     descriptors.file.retain(|file| file.package() != RULES_PACKAGE);
     // Encodings are fingerprinted, so maps have to have one order.
-    tonic_prost_build::configure().btree_map(".").compile_fds(descriptors)?;
-    Ok(())
+    Ok(Config::new().btree_map(["."]).service_generator(Box::new(Services::default())).compile_fds(descriptors)?)
 }

@@ -11,11 +11,13 @@
 //! assert_eq!(violation.field, "lead_id");
 //! ```
 
+mod encoded;
 mod validate;
 
+pub use encoded::{Encoded, EncodedCodec, EncodedEncoder};
 pub use validate::{MAX_VIOLATIONS, Validate, Violation};
 
-/// Package `leadflip.ownership.v1`, as prost and tonic generate it. Maps are ordered, so equal messages have equal
+/// Package `leadflip.ownership.v1`, as prost and tonic generate it, but for the answers of servers, which are [`Encoded`]. Maps are ordered, so equal messages have equal
 /// encodings.
 #[allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod v1 {

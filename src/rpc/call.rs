@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ownership_proto::Validate;
 use ownership_proto::v1::WriteContext;
+use ownership_proto::{Encoded, Validate};
 use prost::Message;
 use tokio::time::Instant;
 use tonic::{Extensions, Request, Response, Status};
@@ -39,7 +39,7 @@ pub(super) trait Write: Validate + Message + Sized {
     /// What the response repeats of the request.
     type Subject;
     /// What a success returns.
-    type Response;
+    type Response: Message;
 
     /// What it says about itself.
     fn context_mut(&mut self) -> Option<&mut WriteContext>;
@@ -61,6 +61,14 @@ pub(super) struct Order<S> {
     pub(super) action: Action,
     /// What the response repeats of the request.
     pub(super) subject: S,
+}
+
+/// The answer to a call, encoded.
+pub(super) type Reply<T> = Result<Response<Encoded<T>>, Status>;
+
+/// Encodes an answer.
+pub(super) fn reply<T: Message>(answer: impl Into<T>) -> Reply<T> {
+    Ok(Response::new(Encoded::of(&answer.into())))
 }
 
 /// The results do not fit the action: a defect.
@@ -90,7 +98,7 @@ impl Rpc {
     }
 
     /// Has a write carried out.
-    pub(super) async fn write<W: Write>(&self, request: Request<W>) -> Result<Response<W::Response>, Status> {
+    pub(super) async fn write<W: Write>(&self, request: Request<W>) -> Reply<W::Response> {
         let (_, extensions, message) = request.into_parts();
         let (mut message, caller) = (valid(message)?, self.caller());
         let fingerprint = fingerprint(&mut message);
@@ -98,7 +106,7 @@ impl Rpc {
         let command = command(W::METHOD, origin, action, fingerprint);
         let outcome = self.backend()?.ledger.write(&context(account, &extensions), command).await;
         let answer = outcome.map_err(|error| refused(&error, W::ITEMS))?;
-        Ok(Response::new(W::response(subject, answer).map_err(Failure::from)?))
+        reply(W::response(subject, answer).map_err(Failure::from)?)
     }
 }
 

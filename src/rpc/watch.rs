@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ownership_proto::v1::WatchOwnerChangesResponse as Response;
+use ownership_proto::Encoded;
+use ownership_proto::v1::WatchOwnerChangesResponse;
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -12,8 +13,10 @@ use super::status::{Failure, draining, too_slow};
 use crate::domain::ids::Revision;
 use crate::watch::{self, End, Message, Watch};
 
+type Item = Result<Encoded<WatchOwnerChangesResponse>, Status>;
+
 /// What the client receives.
-pub(super) type Stream = ReceiverStream<Result<Response, Status>>;
+pub(super) type Stream = ReceiverStream<Item>;
 
 impl Rpc {
     /// The stream of a watch that has begun. A task feeds it until the client goes away or the watch ends.
@@ -34,9 +37,9 @@ impl Rpc {
     }
 }
 
-type Messages = Sender<Result<Response, Status>>;
+type Messages = Sender<Item>;
 
-async fn feed(mut watch: Watch, messages: Messages, last: OwnedPermit<Result<Response, Status>>, patience: Duration) {
+async fn feed(mut watch: Watch, messages: Messages, last: OwnedPermit<Item>, patience: Duration) {
     let gone = messages.clone();
     let ending = tokio::select! {
         ending = hand_over(&mut watch, &messages, patience) => ending,
@@ -48,15 +51,19 @@ async fn feed(mut watch: Watch, messages: Messages, last: OwnedPermit<Result<Res
 /// Hands over messages until there is a reason to stop.
 async fn hand_over(watch: &mut Watch, messages: &Messages, patience: Duration) -> Failure {
     let mut handed_over = watch.started.revision;
-    let (mut position, mut message) = (handed_over, Response::from(watch.started.clone()));
+    let (mut position, mut message) = (handed_over, encoded(watch.started.clone()));
     while messages.send_timeout(Ok(message), patience).await.is_ok() {
         handed_over = position;
         match watch.next().await {
-            Ok(next) => (position, message) = (revision_of(&next), next.into()),
+            Ok(next) => (position, message) = (revision_of(&next), encoded(next)),
             Err(end) => return end.into(),
         }
     }
     too_slow(handed_over, patience)
+}
+
+fn encoded(message: impl Into<WatchOwnerChangesResponse>) -> Encoded<WatchOwnerChangesResponse> {
+    Encoded::of(&message.into())
 }
 
 fn revision_of(message: &Message) -> Revision {
