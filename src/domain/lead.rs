@@ -40,6 +40,27 @@ pub struct Ownership {
     pub revision: Revision,
 }
 
+/// The same, borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnershipRef<'a> {
+    /// The lead.
+    pub lead: &'a str,
+    /// Its owner; nobody when absent.
+    pub owner: Option<&'a str>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The revision that last changed the owner, or registered the lead.
+    pub revision: Revision,
+}
+
+impl Ownership {
+    /// The same, borrowed.
+    pub fn as_ref(&self) -> OwnershipRef<'_> {
+        let owner = self.owner.as_ref().map(MemberId::as_str);
+        OwnershipRef { lead: self.lead.as_str(), owner, since: self.since, revision: self.revision }
+    }
+}
+
 /// A lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lead {
@@ -115,11 +136,16 @@ impl Lead {
     }
 }
 
-impl LeadRef<'_> {
+impl<'a> LeadRef<'a> {
+    /// Who owns it.
+    pub fn ownership(self) -> OwnershipRef<'a> {
+        OwnershipRef { lead: self.id, owner: self.owner, since: self.since, revision: self.revision }
+    }
+
     /// A copy of its own. Nothing, if it is borrowed from something that did not check its ids.
     pub fn to_lead(self) -> Option<Lead> {
         Some(Lead {
-            ownership: self.ownership()?,
+            ownership: self.ownership().to_ownership()?,
             projection: Projection {
                 stage: self.stage.to_owned(),
                 stage_entered_at: self.stage_entered_at,
@@ -131,10 +157,12 @@ impl LeadRef<'_> {
             },
         })
     }
+}
 
-    /// Who owns it. Nothing, if it is borrowed from something that did not check its ids.
-    pub fn ownership(self) -> Option<Ownership> {
-        let lead = LeadId::parse(self.id).ok()?;
+impl OwnershipRef<'_> {
+    /// A copy of its own. Nothing, if it is borrowed from something that did not check its ids.
+    pub fn to_ownership(self) -> Option<Ownership> {
+        let lead = LeadId::parse(self.lead).ok()?;
         let owner = self.owner.map(MemberId::parse).transpose().ok()?;
         Some(Ownership { lead, owner, since: self.since, revision: self.revision })
     }

@@ -34,6 +34,7 @@ impl Ordered {
     /// The empty list.
     pub(super) const EMPTY: Self = Self { chunks: Vec::new(), len: 0, capacity: 0 };
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }

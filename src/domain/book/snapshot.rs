@@ -7,7 +7,6 @@ use super::columns::Columns;
 use super::query::{LeadFilter, SenderKey, sender};
 use super::roster::Roster;
 use crate::domain::ids::Revision;
-use crate::domain::lead::LeadRef;
 use crate::domain::sender::Resolution;
 use crate::domain::settings::Settings;
 
@@ -45,13 +44,19 @@ impl Snapshot {
     }
 
     /// The leads of a part that a filter admits, with the keys of their senders, in no particular order.
-    pub fn part<'a>(&'a self, part: usize, filter: &'a LeadFilter) -> impl Iterator<Item = (LeadRef<'a>, SenderKey)> {
+    pub fn part<'a>(&'a self, part: usize, filter: &'a LeadFilter) -> impl Iterator<Item = (&'a str, SenderKey)> {
         let stages = filter.stage_numbers(&self.columns.stages);
         let slots = self.columns.rows.slots_of(part).filter(move |slot| {
             let row = self.columns.rows.row(*slot);
             filter.admits_group(&row.group(), stages.as_deref()) && filter.admits(row)
         });
-        slots.map(|slot| (self.columns.lead(slot), SenderKey::of_owner(self.columns.rows.row(slot).owner)))
+        slots.map(|slot| (self.columns.rows.id(slot), SenderKey::of_owner(self.columns.rows.row(slot).owner)))
+    }
+
+    /// Who owns the leads of a key.
+    #[cfg(test)]
+    pub(super) fn owner(&self, key: SenderKey) -> Option<&str> {
+        self.columns.owner(u32::try_from(key.number()).unwrap() - 1)
     }
 
     /// The sender for the leads of a key.
