@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::actor::Origin;
 use super::attributes::Attributes;
-use super::ids::{LeadId, MemberId, Revision};
+use super::ids::{CallerId, LeadId, MemberId, Revision};
 use super::lead::Projection;
 use super::member::{Member, Standing};
 use super::settings::Settings;
@@ -19,6 +19,13 @@ pub struct Command {
     pub once: Option<Once>,
     /// What is to be done.
     pub action: Action,
+}
+
+impl Command {
+    /// What it is known by if it is to happen at most once: the caller, and the caller's id for it.
+    pub fn request_id(&self) -> Option<(&CallerId, Uuid)> {
+        self.once.as_ref().map(|once| (&self.origin.actor.caller, once.request))
+    }
 }
 
 /// Makes a write happen at most once.

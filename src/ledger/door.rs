@@ -16,7 +16,7 @@ use super::{Error, Options};
 use crate::domain::command::Command;
 use crate::domain::outcome::Answer;
 use crate::metrics;
-use crate::store::{self, Store, Tx};
+use crate::store::{self, Store, Tx, Written};
 
 /// Items that requests bring together which share a transaction, about: bounds what one commit holds up.
 const MAX_ITEMS: usize = 4_000;
@@ -165,7 +165,7 @@ impl Writer {
         let tx = self.store.begin("door").await?;
         let locked = store::heads::lock(&tx, account).await?;
         self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
-        let ids: Vec<_> = batch.iter().filter_map(|pending| Some(pending.command.once.as_ref()?.request)).collect();
+        let ids: Vec<_> = batch.iter().filter_map(|pending| pending.command.request_id()).collect();
         let known = store::requests::find(&tx, account, &ids).await?;
         // From here on requests are begun. Those that were withdrawn meanwhile never will be.
         let commands = batch.iter().map(|pending| pending.begin().then_some(&pending.command));
@@ -175,17 +175,10 @@ impl Writer {
             caught_up.then(|| decide(book, commands, known, locked.now))
         });
         let decided = decided.ok_or(store::Error::TimedOut)?;
-        if let Some(last) = decided.commits.last() {
-            store::facts::append(&tx, account, &decided.commits).await?;
-            store::leads::put(&tx, account, &decided.touched.leads).await?;
-            store::leads::forget(&tx, account, &decided.touched.forgotten).await?;
-            store::members::put(&tx, account, &decided.touched.members).await?;
-            if let Some((settings, revision)) = &decided.touched.settings {
-                store::settings::put(&tx, account, settings, *revision).await?;
-            }
-            store::heads::advance(&tx, account, last.revision, last.at).await?;
+        let Decided { commits, touched, used, .. } = &decided;
+        if !decided.is_empty() {
+            store::write(&tx, account, &Written { commits, touched, used, at: locked.now }).await?;
         }
-        store::requests::remember(&tx, account, &decided.used, locked.now).await?;
         Ok((tx, decided))
     }
 

@@ -9,13 +9,13 @@ use tokio::sync::watch;
 
 use crate::domain::book::{Book, DoesNotFollow};
 use crate::domain::fact::Commit;
-use crate::domain::ids::{AccountId, LeadId, Revision};
+use crate::domain::ids::{AccountId, Revision};
 use crate::store::{self, Readable, Store, Tx};
 
 /// Facts read from the log at once.
 const LOG_PAGE: u64 = 5_000;
-/// Leads read from a snapshot at once.
-const LOAD_PAGE: u64 = 10_000;
+/// Leads that are loaded between two looks at the budget.
+const LEADS_UNTIL_CHECK: u32 = 10_000;
 /// Commits kept for watchers that are up to date.
 const RECENT_COMMITS: usize = 1_024;
 /// Facts kept with them, and what one takes, about: ids, origin and reason.
@@ -219,14 +219,22 @@ async fn load_book(at: &impl Readable, id: &AccountId, budget: usize) -> Result<
     for member in store::members::all(at, id).await? {
         book.load_member(member);
     }
-    let mut after: Option<LeadId> = None;
-    loop {
-        let page = store::leads::page(at, id, after.as_ref(), LOAD_PAGE).await?;
-        let Some(last) = page.last() else { return Ok(book) };
-        after = Some(last.ownership.lead.clone());
-        page.into_iter().for_each(|lead| book.load_lead(lead.as_ref()));
-        if book.bytes() > budget {
-            return Err(LoadError::TooLarge { needed: book.bytes(), budget });
+    let mut until_check = LEADS_UNTIL_CHECK;
+    store::leads::for_each(at, id, |lead| {
+        book.load_lead(lead);
+        until_check -= 1;
+        if until_check > 0 {
+            return Ok(());
         }
-    }
+        until_check = LEADS_UNTIL_CHECK;
+        check(&book, budget)
+    })
+    .await?;
+    check(&book, budget)?;
+    Ok(book)
+}
+
+fn check(book: &Book, budget: usize) -> Result<(), LoadError> {
+    let needed = book.bytes();
+    if needed > budget { Err(LoadError::TooLarge { needed, budget }) } else { Ok(()) }
 }
