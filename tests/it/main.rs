@@ -28,6 +28,7 @@ mod counting;
 mod error_contract;
 mod exporting_telemetry;
 mod forgetting_leads;
+mod interleaving;
 mod joining_lists_and_watches;
 mod keeping_accounts_apart;
 mod listing_by_owner;
