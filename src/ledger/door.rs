@@ -12,6 +12,7 @@ use tracing::Instrument;
 use super::batch::{Claim, Decided, Pending, decide};
 use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
+use super::turns::Turns;
 use super::{Error, Options};
 use crate::domain::command::Command;
 use crate::domain::outcome::Answer;
@@ -41,10 +42,10 @@ impl Door {
         clippy::disallowed_methods,
         reason = "the door owns the task that writes, so that no caller can cut a write in half"
     )]
-    pub(super) fn open(resident: Arc<Resident>, store: Store, options: &Options) -> Self {
+    pub(super) fn open(resident: Arc<Resident>, store: Store, turns: Turns, options: &Options) -> Self {
         let Options { queue_depth, max_batch, memory_budget_bytes: budget, .. } = *options;
         let (queue, waiting) = mpsc::channel(queue_depth);
-        tokio::spawn(Writer { resident, store, budget, max_batch }.serve(waiting));
+        tokio::spawn(Writer { resident, store, turns, budget, max_batch }.serve(waiting));
         Self { queue, under_way: Arc::default() }
     }
 
@@ -84,6 +85,7 @@ impl Door {
 pub(super) struct Writer {
     pub(super) resident: Arc<Resident>,
     pub(super) store: Store,
+    turns: Turns,
     pub(super) budget: usize,
     max_batch: usize,
 }
@@ -91,6 +93,8 @@ pub(super) struct Writer {
 impl Writer {
     async fn serve(self, mut waiting: mpsc::Receiver<Pending>) {
         while let Some(first) = waiting.recv().await {
+            // Before the batch is made up: what arrives until it is this door's turn shares it.
+            let turn = self.turns.take().await;
             let mut weight = first.weight();
             let mut batch = vec![first];
             while batch.len() < self.max_batch
@@ -100,7 +104,7 @@ impl Writer {
                 weight += next.weight();
                 batch.push(next);
             }
-            self.carry_out(batch).await;
+            turn.spend(self.carry_out(batch)).await;
         }
     }
 

@@ -1,12 +1,12 @@
 //! An account in memory: its book, kept up to date from the log, and the latest commits for those who watch.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::watch;
 
+use super::recent::Recent;
 use crate::domain::book::{Book, DoesNotFollow};
 use crate::domain::fact::Commit;
 use crate::domain::ids::{AccountId, Revision};
@@ -16,11 +16,8 @@ use crate::store::{self, Readable, Store, Tx};
 const LOG_PAGE: u64 = 5_000;
 /// Leads that are loaded between two looks at the budget.
 const LEADS_UNTIL_CHECK: u32 = 10_000;
-/// Commits kept for watchers that are up to date.
-const RECENT_COMMITS: usize = 1_024;
-/// Facts kept with them, and what one takes, about: ids, origin and reason.
-const RECENT_FACTS: usize = 20_000;
-const FACT_BYTES: usize = 256;
+/// Facts that are applied before those who wait to read get their turn.
+const FACTS_IN_A_ROW: usize = 64;
 /// What an account takes before anything is known of it: its task, its queue, its place.
 const FIXED_BYTES: usize = 16 * 1024;
 
@@ -29,7 +26,10 @@ const FIXED_BYTES: usize = 16 * 1024;
 pub(super) struct Resident {
     pub(super) id: AccountId,
     book: RwLock<Book>,
-    revision: watch::Sender<Revision>,
+    /// Where the book stands: never behind what somebody has read in it.
+    reached: AtomicI64,
+    /// The same, told to those who follow once a batch is in the book.
+    announced: watch::Sender<Revision>,
     recent: Mutex<Recent>,
     /// Held while the log is read into the book: one reader serves all who wait for it.
     catching_up: tokio::sync::Mutex<()>,
@@ -61,39 +61,23 @@ impl From<LoadError> for super::Error {
     }
 }
 
-/// The latest commits, without a gap.
-#[derive(Debug, Default)]
-struct Recent {
-    commits: VecDeque<Arc<Commit>>,
-    facts: usize,
-}
-
-impl Recent {
-    fn bytes(&self) -> usize {
-        self.facts * FACT_BYTES
-    }
-
-    fn push(&mut self, commit: Arc<Commit>) {
-        self.facts += commit.facts.len();
-        self.commits.push_back(commit);
-        while self.commits.len() > RECENT_COMMITS || (self.facts > RECENT_FACTS && self.commits.len() > 1) {
-            self.facts -= self.commits.pop_front().map_or(0, |commit| commit.facts.len());
-        }
-    }
-}
-
 impl Resident {
     /// Loads an account as of one moment. Refuses one that alone needs more than `budget` bytes.
     pub(super) async fn load(store: &Store, id: AccountId, budget: usize) -> Result<Self, LoadError> {
         let book = load_book(&store.snapshot("load_book").await?, &id, budget).await?;
-        Ok(Self {
+        Ok(Self::with(id, book, budget))
+    }
+
+    fn with(id: AccountId, book: Book, budget: usize) -> Self {
+        Self {
             id,
-            revision: watch::Sender::new(book.revision()),
+            reached: AtomicI64::new(book.revision().0),
+            announced: watch::Sender::new(book.revision()),
             bytes: AtomicUsize::new(FIXED_BYTES + book.bytes()),
             book: RwLock::new(book),
-            recent: Mutex::default(),
+            recent: Mutex::new(Recent::within(budget)),
             catching_up: tokio::sync::Mutex::default(),
-        })
+        }
     }
 
     /// Asks the book something. Everything in one call sees the same revision.
@@ -103,12 +87,12 @@ impl Resident {
 
     /// The revision of the book.
     pub(super) fn revision(&self) -> Revision {
-        *self.revision.borrow()
+        Revision(self.reached.load(Ordering::Acquire))
     }
 
     /// Tells when the book moves on.
     pub(super) fn revisions(&self) -> watch::Receiver<Revision> {
-        self.revision.subscribe()
+        self.announced.subscribe()
     }
 
     /// Bytes of memory it took when it last changed much.
@@ -118,26 +102,33 @@ impl Resident {
 
     /// The commits after a revision, if all of them are still in memory.
     pub(super) fn recent_after(&self, after: Revision) -> Option<Vec<Arc<Commit>>> {
-        let recent = self.recent.lock();
-        let first = recent.commits.front()?.revision;
-        if after.next() < first {
-            return None;
-        }
-        let skip = usize::try_from(after.0 + 1 - first.0).unwrap_or(usize::MAX);
-        Some(recent.commits.iter().skip(skip).cloned().collect())
+        self.recent.lock().after(after)
     }
 
-    /// Takes commits over into the book. Those it contains already are ignored.
+    /// Takes commits over into the book. Those it contains already are ignored. Readers need not wait for all of them: each is in
+    /// the book as a whole or not at all, and between two of them whoever waits may read.
     pub(super) fn take_over(&self, commits: Vec<Commit>) -> Result<(), DoesNotFollow> {
         let mut book = self.book.write();
+        let mut taken = Ok(());
+        let mut in_a_row = 0;
         for commit in commits {
-            if commit.revision > book.revision() {
-                book.apply(&commit)?;
-                self.recent.lock().push(Arc::new(commit));
+            if commit.revision <= book.revision() {
+                continue;
             }
+            if in_a_row >= FACTS_IN_A_ROW {
+                in_a_row = 0;
+                RwLockWriteGuard::bump(&mut book);
+            }
+            in_a_row += commit.facts.len().max(1);
+            taken = book.apply(&commit);
+            if taken.is_err() {
+                break;
+            }
+            self.recent.lock().push(Arc::new(commit));
+            self.reached.store(book.revision().0, Ordering::Release);
         }
         self.account_for(&book);
-        Ok(())
+        taken
     }
 
     /// Brings the book to a revision that the log has.
@@ -187,14 +178,15 @@ impl Resident {
         }
         let (from, to) = (book.revision(), loaded.revision());
         tracing::warn!(account = %self.id, %from, %to, "an account was loaded anew");
-        *self.recent.lock() = Recent::default();
+        self.recent.lock().clear();
         *book = loaded;
         self.account_for(&book);
     }
 
     fn account_for(&self, book: &Book) {
         self.bytes.store(FIXED_BYTES + book.bytes() + self.recent.lock().bytes(), Ordering::Relaxed);
-        self.revision.send_replace(book.revision());
+        self.reached.store(book.revision().0, Ordering::Release);
+        self.announced.send_replace(book.revision());
     }
 }
 
@@ -237,4 +229,67 @@ async fn load_book(at: &impl Readable, id: &AccountId, budget: usize) -> Result<
 fn check(book: &Book, budget: usize) -> Result<(), LoadError> {
     let needed = book.bytes();
     if needed > budget { Err(LoadError::TooLarge { needed, budget }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::domain::actor::{Actor, Origin, Source};
+    use crate::domain::fact::Fact;
+    use crate::domain::ids::CallerId;
+    use crate::domain::settings::Settings;
+    use crate::domain::time::Timestamp;
+
+    fn commits(revisions: std::ops::RangeInclusive<i64>) -> Vec<Commit> {
+        let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };
+        let origin = Origin { actor, source: Source::Api, reason: String::new(), batch: None, request: None };
+        let commit = |revision| Commit {
+            revision: Revision(revision),
+            at: Timestamp(revision),
+            origin: origin.clone(),
+            facts: vec![Fact::SettingsUpdated(Settings::default())],
+        };
+        revisions.map(commit).collect()
+    }
+
+    fn resident() -> Arc<Resident> {
+        Arc::new(Resident::with(AccountId::parse("a").unwrap(), Book::default(), 1 << 30))
+    }
+
+    #[test]
+    fn readers_do_not_wait_for_a_whole_batch_and_never_see_more_than_the_account_says() {
+        let last = 300_000;
+        let resident = resident();
+        let (batch, done) = (commits(1..=last), AtomicBool::new(false));
+        let between = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut between = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let seen = resident.read(Book::revision);
+                    assert!(resident.revision() >= seen, "who has seen {seen} must be able to ask for it");
+                    between += usize::from(seen > Revision::ZERO && seen < Revision(last));
+                }
+                between
+            });
+            resident.take_over(batch).unwrap();
+            done.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert!(between > 0, "nobody could read until all were taken over");
+        assert_eq!(*resident.revisions().borrow(), Revision(last));
+    }
+
+    #[test]
+    fn followers_are_told_once_a_batch_is_in_the_book_even_if_its_end_does_not_follow() {
+        let resident = resident();
+        let mut revisions = resident.revisions();
+        let mut batch = commits(1..=200);
+        batch.extend(commits(202..=202));
+        assert!(resident.take_over(batch).is_err());
+        assert!(revisions.has_changed().unwrap());
+        assert_eq!(*revisions.borrow_and_update(), Revision(200));
+        assert_eq!((resident.revision(), resident.recent_after(Revision(150)).unwrap().len()), (Revision(200), 50));
+    }
 }
