@@ -91,6 +91,9 @@ pub struct Door {
     pub queue_depth: usize,
     /// Writes that may share a transaction. 1 turns sharing off, which only a benchmark wants.
     pub max_batch: usize,
+    /// Transactions that write at the same time, over all accounts: at least 1 and fewer than `database.max_connections`, so that
+    /// reads find a connection. On SQLite, which has one writer, at most 2: one that writes and one that is ready to.
+    pub writers: usize,
 }
 
 /// `log.*`
@@ -226,7 +229,7 @@ impl Default for Memory {
 
 impl Default for Door {
     fn default() -> Self {
-        Self { queue_depth: 1024, max_batch: 512 }
+        Self { queue_depth: 1024, max_batch: 512, writers: 4 }
     }
 }
 

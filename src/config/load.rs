@@ -93,6 +93,11 @@ impl Config {
             ("memory.budget_bytes", memory.budget_bytes >= 1024 * 1024, "must be at least 1048576"),
             ("door.queue_depth", (1..=100_000).contains(&door.queue_depth), "must be from 1 to 100000"),
             ("door.max_batch", (1..=100_000).contains(&door.max_batch), "must be from 1 to 100000"),
+            (
+                "door.writers",
+                door.writers >= 1 && door.writers < database.max_connections as usize,
+                "must be at least 1 and less than database.max_connections",
+            ),
             ("log.trim_interval", log.trim_interval >= 10 * milli, "must be at least 10ms"),
             ("watch.poll_interval", (milli..=60 * second).contains(&watch.poll_interval), "must be from 1ms to 60s"),
             (
@@ -250,6 +255,17 @@ mod tests {
             ]
         );
         assert_eq!(problems[0].what, "is no key; memory.budget_bytes is");
+    }
+
+    #[test]
+    fn writers_leave_a_connection_to_readers() {
+        let writers = |count| ("OWNERSHIP__DOOR__WRITERS", count);
+        let Error(problems) = read(&[writers("10")]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].to_string(), "door.writers: must be at least 1 and less than database.max_connections");
+        assert!(read(&[writers("0")]).is_err());
+        assert!(read(&[writers("10"), ("OWNERSHIP__DATABASE__MAX_CONNECTIONS", "11")]).is_ok());
+        assert!(read(&[writers("1"), ("OWNERSHIP__DATABASE__MAX_CONNECTIONS", "2")]).is_ok());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::actor::Origin;
-use super::ids::{LeadId, MemberId, Revision};
+use super::attributes::Attributes;
+use super::ids::{CallerId, LeadId, MemberId, Revision};
 use super::lead::Projection;
 use super::member::{Member, Standing};
 use super::settings::Settings;
@@ -18,6 +19,13 @@ pub struct Command {
     pub once: Option<Once>,
     /// What is to be done.
     pub action: Action,
+}
+
+impl Command {
+    /// What it is known by if it is to happen at most once: the caller, and the caller's id for it.
+    pub fn request_id(&self) -> Option<(&CallerId, Uuid)> {
+        self.once.as_ref().map(|once| (&self.origin.actor.caller, once.request))
+    }
 }
 
 /// Makes a write happen at most once.
@@ -149,7 +157,7 @@ pub struct NewLead {
     /// When it was created; now, if absent.
     pub created_at: Option<Timestamp>,
     /// Further facts.
-    pub attributes: std::collections::BTreeMap<String, String>,
+    pub attributes: Attributes,
     /// The time at the source that this reflects; now, if absent.
     pub observed_at: Option<Timestamp>,
 }
@@ -177,7 +185,7 @@ pub struct LeadUpdate {
     /// Whether it is closed.
     pub closed: Option<bool>,
     /// All its attributes.
-    pub attributes: Option<std::collections::BTreeMap<String, String>>,
+    pub attributes: Option<Attributes>,
 }
 
 impl LeadUpdate {

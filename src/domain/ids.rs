@@ -14,7 +14,8 @@ pub struct InvalidId;
 /// Longest id, in bytes.
 pub const MAX_ID_BYTES: usize = 64;
 
-fn is_id(text: &str) -> bool {
+/// Whether a text has the form of an id.
+pub fn is_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() <= MAX_ID_BYTES
         && bytes.first().is_some_and(u8::is_ascii_alphanumeric)

@@ -1,10 +1,9 @@
 //! Leads: who owns them, and what selecting and counting needs of them.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::actor::Source;
+use super::attributes::{Attributes, AttributesRef};
 use super::fact::Fact;
 use super::ids::{LeadId, MemberId, Revision};
 use super::time::Timestamp;
@@ -23,7 +22,7 @@ pub struct Projection {
     /// Through which door it was created.
     pub source: Source,
     /// Further facts.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Attributes,
     /// The time at the source that all this reflects.
     pub observed_at: Timestamp,
 }
@@ -39,6 +38,27 @@ pub struct Ownership {
     pub since: Timestamp,
     /// The revision that last changed the owner, or registered the lead.
     pub revision: Revision,
+}
+
+/// The same, borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnershipRef<'a> {
+    /// The lead.
+    pub lead: &'a str,
+    /// Its owner; nobody when absent.
+    pub owner: Option<&'a str>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The revision that last changed the owner, or registered the lead.
+    pub revision: Revision,
+}
+
+impl Ownership {
+    /// The same, borrowed.
+    pub fn as_ref(&self) -> OwnershipRef<'_> {
+        let owner = self.owner.as_ref().map(MemberId::as_str);
+        OwnershipRef { lead: self.lead.as_str(), owner, since: self.since, revision: self.revision }
+    }
 }
 
 /// A lead.
@@ -72,13 +92,10 @@ pub struct LeadRef<'a> {
     /// Through which door it was created.
     pub source: Source,
     /// Further facts.
-    pub attributes: &'a BTreeMap<String, String>,
+    pub attributes: AttributesRef<'a>,
     /// The time at the source that the projection reflects.
     pub observed_at: Timestamp,
 }
-
-/// What a lead without attributes has.
-pub static NO_ATTRIBUTES: BTreeMap<String, String> = BTreeMap::new();
 
 impl Lead {
     /// The same, borrowed.
@@ -94,7 +111,7 @@ impl Lead {
             closed: projection.closed,
             created_at: projection.created_at,
             source: projection.source,
-            attributes: &projection.attributes,
+            attributes: projection.attributes.as_ref(),
             observed_at: projection.observed_at,
         }
     }
@@ -116,5 +133,37 @@ impl Lead {
             Fact::LeadUpdated { projection, .. } => lead.map(|lead| Self { projection: projection.clone(), ..lead }),
             Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => lead,
         }
+    }
+}
+
+impl<'a> LeadRef<'a> {
+    /// Who owns it.
+    pub fn ownership(self) -> OwnershipRef<'a> {
+        OwnershipRef { lead: self.id, owner: self.owner, since: self.since, revision: self.revision }
+    }
+
+    /// A copy of its own. Nothing, if it is borrowed from something that did not check its ids.
+    pub fn to_lead(self) -> Option<Lead> {
+        Some(Lead {
+            ownership: self.ownership().to_ownership()?,
+            projection: Projection {
+                stage: self.stage.to_owned(),
+                stage_entered_at: self.stage_entered_at,
+                closed: self.closed,
+                created_at: self.created_at,
+                source: self.source,
+                attributes: self.attributes.to_owned(),
+                observed_at: self.observed_at,
+            },
+        })
+    }
+}
+
+impl OwnershipRef<'_> {
+    /// A copy of its own. Nothing, if it is borrowed from something that did not check its ids.
+    pub fn to_ownership(self) -> Option<Ownership> {
+        let lead = LeadId::parse(self.lead).ok()?;
+        let owner = self.owner.map(MemberId::parse).transpose().ok()?;
+        Some(Ownership { lead, owner, since: self.since, revision: self.revision })
     }
 }

@@ -1,6 +1,7 @@
 //! The words of the service and its rules, as plain values: no I/O, no clock, no async.
 
 pub mod actor;
+pub mod attributes;
 pub mod book;
 pub mod change;
 pub mod command;

@@ -3,16 +3,16 @@
 mod moment;
 mod timeline;
 
-use std::collections::HashMap;
-
 pub use timeline::{Timeline, TimelineRequest, timeline};
 
 use crate::context::{Context, Moment};
-use crate::domain::ids::LeadId;
-use crate::domain::lead::Ownership;
-use crate::domain::sender::{LeadOwner, resolve};
+use crate::domain::actor::Source;
+use crate::domain::attributes::AttributesRef;
+use crate::domain::book::Book;
+use crate::domain::ids::{LeadId, MemberId};
+use crate::domain::lead::{LeadRef, Ownership};
+use crate::domain::time::Timestamp;
 use crate::ledger::{Error, Ledger};
-use crate::ownership::SenderAnswer;
 use crate::page::Read;
 use crate::store;
 
@@ -32,28 +32,35 @@ pub async fn ownerships(
     Ok(Read { revision, value })
 }
 
-/// The sender for each of some leads, in their order, as it was at a moment: owner, address and default sender are those of then.
-pub async fn senders(
-    ledger: &Ledger,
-    context: &Context,
-    leads: &[LeadId],
-    moment: Moment,
-) -> Result<Read<Vec<SenderAnswer>>, Error> {
+/// A book of some leads as it was at a moment, as far as their senders need it: owners, members and settings are those of then.
+pub async fn book(ledger: &Ledger, context: &Context, leads: &[LeadId], moment: Moment) -> Result<Book, Error> {
     let (snapshot, account) = (ledger.log().snapshot("senders_at").await?, &context.account);
     let Position { revision, head, .. } = position(&snapshot, account, Some(moment)).await?;
     ledger.shows(context, head).await?;
-    let owners = store::history::ownerships_at(&snapshot, account, leads, revision).await?;
-    let owners: HashMap<_, _> = owners.into_iter().map(|ownership| (ownership.lead, ownership.owner)).collect();
-    let members = store::history::members_at(&snapshot, account, revision).await?;
-    let members: HashMap<_, _> = members.into_iter().map(|member| (member.id.clone(), member)).collect();
-    let settings = store::history::settings_at(&snapshot, account, revision).await?;
-    let sender = |lead: &LeadId| {
-        let owner = match owners.get(lead) {
-            None => LeadOwner::LeadUnknown,
-            Some(None) => LeadOwner::Nobody,
-            Some(Some(owner)) => LeadOwner::Member(members.get(owner)),
-        };
-        SenderAnswer::new(lead, resolve(owner, settings.default_sender.as_ref()))
-    };
-    Ok(Read { revision, value: leads.iter().map(sender).collect() })
+    let mut book = Book::at(revision);
+    for ownership in store::history::ownerships_at(&snapshot, account, leads, revision).await? {
+        book.load_lead(without_projection(&ownership));
+    }
+    for member in store::history::members_at(&snapshot, account, revision).await? {
+        book.load_member(member);
+    }
+    book.load_settings(store::history::settings_at(&snapshot, account, revision).await?, revision);
+    Ok(book)
+}
+
+/// A lead of which nothing but the owner is told.
+fn without_projection(ownership: &Ownership) -> LeadRef<'_> {
+    LeadRef {
+        id: ownership.lead.as_str(),
+        owner: ownership.owner.as_ref().map(MemberId::as_str),
+        since: ownership.since,
+        revision: ownership.revision,
+        stage: "",
+        stage_entered_at: Timestamp(0),
+        closed: false,
+        created_at: Timestamp(0),
+        source: Source::System,
+        attributes: AttributesRef::default(),
+        observed_at: Timestamp(0),
+    }
 }

@@ -10,7 +10,9 @@ use tokio::sync::OnceCell;
 
 use super::door::Door;
 use super::resident::{LoadError, Resident};
+use super::turns::Turns;
 use super::{Error, Options};
+use crate::domain::book::query::{LeadFilter, OwnerSelector};
 use crate::domain::ids::AccountId;
 use crate::metrics;
 use crate::store::Store;
@@ -32,13 +34,20 @@ type Place = OnceCell<Arc<Account>>;
 pub(super) struct Books {
     store: Store,
     options: Options,
+    turns: Turns,
     places: Mutex<HashMap<AccountId, Arc<Place>>>,
     clock: Instant,
 }
 
 impl Books {
     pub(super) fn new(store: Store, options: Options) -> Self {
-        Self { store, options, places: Mutex::default(), clock: Instant::now() }
+        let turns = if store.is_exclusive() {
+            // The store has one writer: while one door is there, the next one makes ready.
+            Turns::new(options.writers.min(2), 0)
+        } else {
+            Turns::new(options.writers, options.connections)
+        };
+        Self { store, options, turns, places: Mutex::default(), clock: Instant::now() }
     }
 
     /// The account, loaded if need be.
@@ -114,7 +123,9 @@ impl Books {
         let began = Instant::now();
         let resident = Arc::new(Resident::load(&self.store, id.clone(), self.options.memory_budget_bytes).await?);
         metrics::get().book_loaded(began.elapsed());
-        let door = Door::open(Arc::clone(&resident), self.store.clone(), &self.options);
+        let leads = || resident.read(|book| book.total(&OwnerSelector::Any, &LeadFilter::default()));
+        tracing::debug!(account = %id, leads = leads(), bytes = resident.bytes(), "an account was loaded");
+        let door = Door::open(Arc::clone(&resident), self.store.clone(), self.turns.clone(), &self.options);
         Ok(Account { resident, door, used: AtomicU64::new(0) })
     }
 

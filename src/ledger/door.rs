@@ -12,11 +12,12 @@ use tracing::Instrument;
 use super::batch::{Claim, Decided, Pending, decide};
 use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
+use super::turns::Turns;
 use super::{Error, Options};
 use crate::domain::command::Command;
 use crate::domain::outcome::Answer;
 use crate::metrics;
-use crate::store::{self, Store, Tx};
+use crate::store::{self, Store, Tx, Written};
 
 /// Items that requests bring together which share a transaction, about: bounds what one commit holds up.
 const MAX_ITEMS: usize = 4_000;
@@ -41,10 +42,10 @@ impl Door {
         clippy::disallowed_methods,
         reason = "the door owns the task that writes, so that no caller can cut a write in half"
     )]
-    pub(super) fn open(resident: Arc<Resident>, store: Store, options: &Options) -> Self {
+    pub(super) fn open(resident: Arc<Resident>, store: Store, turns: Turns, options: &Options) -> Self {
         let Options { queue_depth, max_batch, memory_budget_bytes: budget, .. } = *options;
         let (queue, waiting) = mpsc::channel(queue_depth);
-        tokio::spawn(Writer { resident, store, budget, max_batch }.serve(waiting));
+        tokio::spawn(Writer { resident, store, turns, budget, max_batch }.serve(waiting));
         Self { queue, under_way: Arc::default() }
     }
 
@@ -84,6 +85,7 @@ impl Door {
 pub(super) struct Writer {
     pub(super) resident: Arc<Resident>,
     pub(super) store: Store,
+    turns: Turns,
     pub(super) budget: usize,
     max_batch: usize,
 }
@@ -91,6 +93,8 @@ pub(super) struct Writer {
 impl Writer {
     async fn serve(self, mut waiting: mpsc::Receiver<Pending>) {
         while let Some(first) = waiting.recv().await {
+            // Before the batch is made up: what arrives until it is this door's turn shares it.
+            let turn = self.turns.take().await;
             let mut weight = first.weight();
             let mut batch = vec![first];
             while batch.len() < self.max_batch
@@ -100,7 +104,7 @@ impl Writer {
                 weight += next.weight();
                 batch.push(next);
             }
-            self.carry_out(batch).await;
+            turn.spend(self.carry_out(batch)).await;
         }
     }
 
@@ -165,7 +169,7 @@ impl Writer {
         let tx = self.store.begin("door").await?;
         let locked = store::heads::lock(&tx, account).await?;
         self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
-        let ids: Vec<_> = batch.iter().filter_map(|pending| Some(pending.command.once.as_ref()?.request)).collect();
+        let ids: Vec<_> = batch.iter().filter_map(|pending| pending.command.request_id()).collect();
         let known = store::requests::find(&tx, account, &ids).await?;
         // From here on requests are begun. Those that were withdrawn meanwhile never will be.
         let commands = batch.iter().map(|pending| pending.begin().then_some(&pending.command));
@@ -175,17 +179,10 @@ impl Writer {
             caught_up.then(|| decide(book, commands, known, locked.now))
         });
         let decided = decided.ok_or(store::Error::TimedOut)?;
-        if let Some(last) = decided.commits.last() {
-            store::facts::append(&tx, account, &decided.commits).await?;
-            store::leads::put(&tx, account, &decided.touched.leads).await?;
-            store::leads::forget(&tx, account, &decided.touched.forgotten).await?;
-            store::members::put(&tx, account, &decided.touched.members).await?;
-            if let Some((settings, revision)) = &decided.touched.settings {
-                store::settings::put(&tx, account, settings, *revision).await?;
-            }
-            store::heads::advance(&tx, account, last.revision, last.at).await?;
+        let Decided { commits, touched, used, .. } = &decided;
+        if !decided.is_empty() {
+            store::write(&tx, account, &Written { commits, touched, used, at: locked.now }).await?;
         }
-        store::requests::remember(&tx, account, &decided.used, locked.now).await?;
         Ok((tx, decided))
     }
 

@@ -7,12 +7,14 @@ mod books;
 mod door;
 mod error;
 mod freshness;
+mod recent;
 mod recorded;
 mod recovery;
 mod requests;
 mod resident;
 mod tail;
 mod trim;
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +54,10 @@ pub struct Options {
     pub queue_depth: usize,
     /// Writes of one account that may share a transaction.
     pub max_batch: usize,
+    /// Transactions that write at the same time, over all accounts.
+    pub writers: usize,
+    /// Connections to the database, of which those who write leave some to those who read.
+    pub connections: usize,
     /// Memory for all books together, in bytes.
     pub memory_budget_bytes: usize,
     /// How long a book that nobody uses is kept.

@@ -1,27 +1,24 @@
 //! An account in memory: its book, kept up to date from the log, and the latest commits for those who watch.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::watch;
 
+use super::recent::Recent;
 use super::recorded::Recorded;
 use crate::domain::book::{Book, DoesNotFollow};
 use crate::domain::fact::Commit;
-use crate::domain::ids::{AccountId, LeadId, Revision};
+use crate::domain::ids::{AccountId, Revision};
 use crate::store::{self, Readable, Store, Tx};
 
 /// Facts read from the log at once.
 const LOG_PAGE: u64 = 5_000;
-/// Leads read from a snapshot at once.
-const LOAD_PAGE: u64 = 10_000;
-/// Commits kept for watchers that are up to date.
-const RECENT_COMMITS: usize = 1_024;
-/// Facts kept with them, and what one takes, about: ids, origin and reason.
-const RECENT_FACTS: usize = 20_000;
-const FACT_BYTES: usize = 256;
+/// Leads that are loaded between two looks at the budget.
+const LEADS_UNTIL_CHECK: u32 = 10_000;
+/// Facts that are applied before those who wait to read get their turn.
+const FACTS_IN_A_ROW: usize = 64;
 /// What an account takes before anything is known of it: its task, its queue, its place.
 const FIXED_BYTES: usize = 16 * 1024;
 
@@ -30,7 +27,10 @@ const FIXED_BYTES: usize = 16 * 1024;
 pub(super) struct Resident {
     pub(super) id: AccountId,
     book: RwLock<Book>,
-    revision: watch::Sender<Revision>,
+    /// Where the book stands: never behind what somebody has read in it.
+    reached: AtomicI64,
+    /// The same, told to those who follow once a batch is in the book.
+    announced: watch::Sender<Revision>,
     recent: Mutex<Recent>,
     /// Held while the log is read into the book: one reader serves all who wait for it.
     catching_up: tokio::sync::Mutex<()>,
@@ -62,55 +62,23 @@ impl From<LoadError> for super::Error {
     }
 }
 
-/// The latest commits, without a gap.
-#[derive(Debug, Default)]
-struct Recent {
-    commits: VecDeque<Arc<Recorded>>,
-    facts: usize,
-}
-
-impl Recent {
-    fn bytes(&self) -> usize {
-        self.facts * FACT_BYTES
-    }
-
-    fn push(&mut self, commit: Arc<Recorded>) {
-        self.facts += commit.facts.len();
-        self.commits.push_back(commit);
-        while self.commits.len() > RECENT_COMMITS || (self.facts > RECENT_FACTS && self.commits.len() > 1) {
-            self.facts -= self.commits.pop_front().map_or(0, |commit| commit.facts.len());
-        }
-    }
-
-    /// Those after a revision, if all of them are here: as many as it takes to have so many owners changed.
-    fn after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
-        let first = self.commits.front()?.revision;
-        if after.next() < first {
-            return None;
-        }
-        let skip = usize::try_from(after.0 + 1 - first.0).unwrap_or(usize::MAX);
-        let mut before = 0;
-        let fits = |commit: &&Arc<Recorded>| {
-            let fits = before < changes;
-            before += commit.owner_changes();
-            fits
-        };
-        Some(self.commits.iter().skip(skip).take_while(fits).cloned().collect())
-    }
-}
-
 impl Resident {
     /// Loads an account as of one moment. Refuses one that alone needs more than `budget` bytes.
     pub(super) async fn load(store: &Store, id: AccountId, budget: usize) -> Result<Self, LoadError> {
         let book = load_book(&store.snapshot("load_book").await?, &id, budget).await?;
-        Ok(Self {
+        Ok(Self::with(id, book, budget))
+    }
+
+    fn with(id: AccountId, book: Book, budget: usize) -> Self {
+        Self {
             id,
-            revision: watch::Sender::new(book.revision()),
+            reached: AtomicI64::new(book.revision().0),
+            announced: watch::Sender::new(book.revision()),
             bytes: AtomicUsize::new(FIXED_BYTES + book.bytes()),
             book: RwLock::new(book),
-            recent: Mutex::default(),
+            recent: Mutex::new(Recent::within(budget)),
             catching_up: tokio::sync::Mutex::default(),
-        })
+        }
     }
 
     /// Asks the book something. Everything in one call sees the same revision.
@@ -120,12 +88,12 @@ impl Resident {
 
     /// The revision of the book.
     pub(super) fn revision(&self) -> Revision {
-        *self.revision.borrow()
+        Revision(self.reached.load(Ordering::Acquire))
     }
 
     /// Tells when the book moves on.
     pub(super) fn revisions(&self) -> watch::Receiver<Revision> {
-        self.revision.subscribe()
+        self.announced.subscribe()
     }
 
     /// Bytes of memory it took when it last changed much.
@@ -138,17 +106,30 @@ impl Resident {
         self.recent.lock().after(after, changes)
     }
 
-    /// Takes commits over into the book. Those it contains already are ignored.
+    /// Takes commits over into the book. Those it contains already are ignored. Readers need not wait for all of them: each is in
+    /// the book as a whole or not at all, and between two of them whoever waits may read.
     pub(super) fn take_over(&self, commits: Vec<Commit>) -> Result<(), DoesNotFollow> {
         let mut book = self.book.write();
+        let mut taken = Ok(());
+        let mut in_a_row = 0;
         for commit in commits {
-            if commit.revision > book.revision() {
-                book.apply(&commit)?;
-                self.recent.lock().push(Arc::new(commit.into()));
+            if commit.revision <= book.revision() {
+                continue;
             }
+            if in_a_row >= FACTS_IN_A_ROW {
+                in_a_row = 0;
+                RwLockWriteGuard::bump(&mut book);
+            }
+            in_a_row += commit.facts.len().max(1);
+            taken = book.apply(&commit);
+            if taken.is_err() {
+                break;
+            }
+            self.recent.lock().push(Arc::new(commit.into()));
+            self.reached.store(book.revision().0, Ordering::Release);
         }
         self.account_for(&book);
-        Ok(())
+        taken
     }
 
     /// Brings the book to a revision that the log has.
@@ -198,14 +179,15 @@ impl Resident {
         }
         let (from, to) = (book.revision(), loaded.revision());
         tracing::warn!(account = %self.id, %from, %to, "an account was loaded anew");
-        *self.recent.lock() = Recent::default();
+        self.recent.lock().clear();
         *book = loaded;
         self.account_for(&book);
     }
 
     fn account_for(&self, book: &Book) {
         self.bytes.store(FIXED_BYTES + book.bytes() + self.recent.lock().bytes(), Ordering::Relaxed);
-        self.revision.send_replace(book.revision());
+        self.reached.store(book.revision().0, Ordering::Release);
+        self.announced.send_replace(book.revision());
     }
 }
 
@@ -230,14 +212,88 @@ async fn load_book(at: &impl Readable, id: &AccountId, budget: usize) -> Result<
     for member in store::members::all(at, id).await? {
         book.load_member(member);
     }
-    let mut after: Option<LeadId> = None;
-    loop {
-        let page = store::leads::page(at, id, after.as_ref(), LOAD_PAGE).await?;
-        let Some(last) = page.last() else { return Ok(book) };
-        after = Some(last.ownership.lead.clone());
-        page.into_iter().for_each(|lead| book.load_lead(lead.as_ref()));
-        if book.bytes() > budget {
-            return Err(LoadError::TooLarge { needed: book.bytes(), budget });
+    let mut until_check = LEADS_UNTIL_CHECK;
+    store::leads::for_each(at, id, |lead| {
+        book.load_lead(lead);
+        until_check -= 1;
+        if until_check > 0 {
+            return Ok(());
         }
+        until_check = LEADS_UNTIL_CHECK;
+        check(&book, budget)
+    })
+    .await?;
+    check(&book, budget)?;
+    Ok(book)
+}
+
+fn check(book: &Book, budget: usize) -> Result<(), LoadError> {
+    let needed = book.bytes();
+    if needed > budget { Err(LoadError::TooLarge { needed, budget }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::domain::actor::{Actor, Origin, Source};
+    use crate::domain::fact::Fact;
+    use crate::domain::ids::CallerId;
+    use crate::domain::settings::Settings;
+    use crate::domain::time::Timestamp;
+
+    fn commits(revisions: std::ops::RangeInclusive<i64>) -> Vec<Commit> {
+        let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };
+        let origin = Origin { actor, source: Source::Api, reason: String::new(), batch: None, request: None };
+        let commit = |revision| Commit {
+            revision: Revision(revision),
+            at: Timestamp(revision),
+            origin: origin.clone(),
+            facts: vec![Fact::SettingsUpdated(Settings::default())],
+        };
+        revisions.map(commit).collect()
+    }
+
+    fn resident() -> Arc<Resident> {
+        Arc::new(Resident::with(AccountId::parse("a").unwrap(), Book::default(), 1 << 30))
+    }
+
+    #[test]
+    fn readers_do_not_wait_for_a_whole_batch_and_never_see_more_than_the_account_says() {
+        let last = 300_000;
+        let resident = resident();
+        let (batch, done) = (commits(1..=last), AtomicBool::new(false));
+        let between = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut between = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let seen = resident.read(Book::revision);
+                    assert!(resident.revision() >= seen, "who has seen {seen} must be able to ask for it");
+                    between += usize::from(seen > Revision::ZERO && seen < Revision(last));
+                }
+                between
+            });
+            resident.take_over(batch).unwrap();
+            done.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert!(between > 0, "nobody could read until all were taken over");
+        assert_eq!(*resident.revisions().borrow(), Revision(last));
+    }
+
+    #[test]
+    fn followers_are_told_once_a_batch_is_in_the_book_even_if_its_end_does_not_follow() {
+        let resident = resident();
+        let mut revisions = resident.revisions();
+        let mut batch = commits(1..=200);
+        batch.extend(commits(202..=202));
+        assert!(resident.take_over(batch).is_err());
+        assert!(revisions.has_changed().unwrap());
+        assert_eq!(*revisions.borrow_and_update(), Revision(200));
+        assert_eq!(
+            (resident.revision(), resident.recent_after(Revision(150), usize::MAX).unwrap().len()),
+            (Revision(200), 50)
+        );
     }
 }

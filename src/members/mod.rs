@@ -44,7 +44,7 @@ pub async fn get(
 ) -> Result<Read<(Member, Load)>, Error> {
     let reading = ledger.book(context, freshness).await?;
     reading.ask(|book| {
-        let found = book.member(member).ok_or_else(|| Error::MemberNotFound(member.clone()))?;
+        let found = book.member(member.as_str()).ok_or_else(|| Error::MemberNotFound(member.clone()))?;
         Ok(Read { revision: book.revision(), value: (found.clone(), book.load(member)) })
     })
 }

@@ -4,81 +4,102 @@ use std::collections::HashMap;
 
 use crate::context::{Context, Freshness, Moment};
 use crate::domain::book::Book;
-use crate::domain::ids::{LeadId, MemberId};
-use crate::domain::lead::Ownership;
+use crate::domain::ids::LeadId;
+use crate::domain::lead::{LeadRef, OwnershipRef};
 use crate::domain::member::Member;
 use crate::history;
 use crate::ledger::{Error, Ledger};
 use crate::page::Read;
 
-/// Who owns a lead.
-#[derive(Debug)]
-pub struct OwnerAnswer {
-    /// Who.
-    pub ownership: Ownership,
-    /// The owner's card.
-    pub card: Option<Member>,
+/// How a question about owners is to be answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// At which moment; now, if absent.
+    pub as_of: Option<Moment>,
+    /// How fresh, if it is about now.
+    pub freshness: Freshness,
+    /// Whether to add the owners' cards.
+    pub cards: bool,
 }
 
 /// Who owns each of many leads.
 #[derive(Debug)]
-pub struct OwnersAnswer {
+pub struct Owners<'a> {
     /// The leads that are known, in the order they were asked for.
-    pub known: Vec<Ownership>,
+    pub known: Vec<OwnershipRef<'a>>,
     /// The leads that are not, likewise.
-    pub unknown: Vec<LeadId>,
+    pub unknown: Vec<&'a LeadId>,
     /// The owners' cards, each once, by id.
-    pub cards: Vec<Member>,
+    pub cards: Vec<&'a Member>,
 }
 
-/// Who owns a lead, now or at a moment.
-pub async fn get(
+/// Who owns a lead, and the owner's card if it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// Who.
+    pub ownership: OwnershipRef<'a>,
+    /// The card.
+    pub card: Option<&'a Member>,
+}
+
+/// Who owns a lead, now or at a moment. `render` makes the answer of it while the book is held.
+pub async fn owner<R>(
     ledger: &Ledger,
     context: &Context,
     lead: &LeadId,
-    as_of: Option<Moment>,
-    freshness: Freshness,
-) -> Result<Read<OwnerAnswer>, Error> {
-    let Read { revision, value } = get_batch(ledger, context, std::slice::from_ref(lead), as_of, freshness).await?;
-    let ownership = value.known.into_iter().next().ok_or_else(|| Error::LeadNotFound(lead.clone()))?;
-    Ok(Read { revision, value: OwnerAnswer { ownership, card: value.cards.into_iter().next() } })
+    terms: Terms,
+    render: impl FnOnce(Read<Owner<'_>>) -> R,
+) -> Result<R, Error> {
+    let only = |Read { revision, value }: Read<Owners<'_>>| {
+        let card = value.cards.first().copied();
+        let ownership = *value.known.first()?;
+        Some(render(Read { revision, value: Owner { ownership, card } }))
+    };
+    let answer = owners(ledger, context, std::slice::from_ref(lead), terms, only).await?;
+    answer.ok_or_else(|| Error::LeadNotFound(lead.clone()))
 }
 
-/// Who owns each of many leads, now or at a moment, in one snapshot. Cards are always those of now.
-pub async fn get_batch(
+/// Who owns each of many leads, now or at a moment, in one snapshot. Cards are always those of now. `render` makes the answer of
+/// it while the book is held.
+pub async fn owners<R>(
     ledger: &Ledger,
     context: &Context,
     leads: &[LeadId],
-    as_of: Option<Moment>,
-    freshness: Freshness,
-) -> Result<Read<OwnersAnswer>, Error> {
+    terms: Terms,
+    render: impl FnOnce(Read<Owners<'_>>) -> R,
+) -> Result<R, Error> {
+    let Terms { as_of, freshness, cards } = terms;
     let Some(moment) = as_of else {
         let reading = ledger.book(context, freshness).await?;
         return Ok(reading.ask(|book| {
-            let owners = leads.iter().map(|lead| (lead, book.ownership(lead)));
-            Read { revision: book.revision(), value: sorted_out(owners, book) }
+            let now = |lead: &LeadId| book.lead(lead.as_str()).map(LeadRef::ownership);
+            render(Read { revision: book.revision(), value: sorted_out(leads, now, book, cards) })
         }));
     };
     let Read { revision, value } = history::ownerships(ledger, context, leads, moment).await?;
-    let mut then: HashMap<_, _> = value.into_iter().map(|owner| (owner.lead.clone(), owner)).collect();
-    let owners = leads.iter().map(|lead| (lead, then.remove(lead)));
+    let then: HashMap<_, _> = value.iter().map(|ownership| (&ownership.lead, ownership)).collect();
     let reading = ledger.book(context, Freshness::Any).await?;
-    Ok(Read { revision, value: reading.ask(|book| sorted_out(owners, book)) })
+    Ok(reading.ask(|book| {
+        let then = |lead: &LeadId| then.get(lead).map(|ownership| ownership.as_ref());
+        render(Read { revision, value: sorted_out(leads, then, book, cards) })
+    }))
 }
 
-fn sorted_out<'a>(owners: impl Iterator<Item = (&'a LeadId, Option<Ownership>)>, book: &Book) -> OwnersAnswer {
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for (lead, ownership) in owners {
-        match ownership {
-            Some(ownership) => known.push(ownership),
-            None => unknown.push(lead.clone()),
+fn sorted_out<'a>(
+    leads: &'a [LeadId],
+    ownership: impl Fn(&LeadId) -> Option<OwnershipRef<'a>>,
+    book: &'a Book,
+    cards: bool,
+) -> Owners<'a> {
+    let mut owners = Owners { known: Vec::with_capacity(leads.len()), unknown: Vec::new(), cards: Vec::new() };
+    for lead in leads {
+        match ownership(lead) {
+            Some(ownership) => owners.known.push(ownership),
+            None => owners.unknown.push(lead),
         }
     }
-    let cards = cards(book, known.iter().filter_map(|ownership| ownership.owner.as_ref()));
-    OwnersAnswer { known, unknown, cards }
-}
-
-/// The cards of some owners, each once, by id.
-pub(super) fn cards<'a>(book: &'a Book, owners: impl Iterator<Item = &'a MemberId>) -> Vec<Member> {
-    book.owners_of(owners).into_iter().cloned().collect()
+    if cards {
+        owners.cards = book.owners_of(owners.known.iter().filter_map(|ownership| ownership.owner));
+    }
+    owners
 }

@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::get::cards;
 use crate::context::{Context, Freshness};
 use crate::domain::book::SortKey;
 use crate::domain::book::query::{LeadFilter, ListQuery, OwnerSelector, Place};
 use crate::domain::ids::LeadId;
-use crate::domain::lead::Lead;
+use crate::domain::lead::LeadRef;
 use crate::domain::member::Member;
 use crate::domain::time::{TimeRange, Timestamp};
 use crate::ledger::{Error, Ledger};
@@ -38,15 +37,15 @@ pub struct ListRequest {
 
 /// A page of leads.
 #[derive(Debug)]
-pub struct Listing {
+pub struct Listing<'a> {
     /// The leads.
-    pub leads: Vec<Lead>,
+    pub leads: Vec<LeadRef<'a>>,
     /// Asks for the next page; empty if there is none.
     pub next_page_token: String,
     /// How many there are on all pages.
     pub total: Option<usize>,
     /// The owners' cards.
-    pub cards: Vec<Member>,
+    pub cards: Vec<&'a Member>,
 }
 
 /// Where a page ended, as its token carries it.
@@ -58,8 +57,13 @@ struct Position {
     now: Timestamp,
 }
 
-/// Lists leads.
-pub async fn list(ledger: &Ledger, context: &Context, request: ListRequest) -> Result<Read<Listing>, Error> {
+/// Lists leads. `render` makes the answer of the page while the book is held.
+pub async fn list<R>(
+    ledger: &Ledger,
+    context: &Context,
+    request: ListRequest,
+    render: impl FnOnce(Read<Listing<'_>>) -> R,
+) -> Result<R, Error> {
     let ListRequest { owner, filter, min_time_in_stage, sort, descending, page, total, cards: with_cards, freshness } =
         request;
     let key = ledger.token_key();
@@ -72,15 +76,15 @@ pub async fn list(ledger: &Ledger, context: &Context, request: ListRequest) -> R
     Ok(reading.ask(|book| {
         let found = book.list(&query);
         let next = found.next.map(|Place { at, lead }| Position { at, lead, now });
-        let owners = found.leads.iter().filter_map(|lead| lead.ownership.owner.as_ref());
-        let cards = if with_cards { cards(book, owners) } else { Vec::new() };
+        let owners = found.leads.iter().filter_map(|lead| lead.owner);
+        let cards = if with_cards { book.owners_of(owners) } else { Vec::new() };
         let value = Listing {
             next_page_token: page.next(key, &context.account, next.as_ref()),
             total: total.then(|| book.total(&query.owner, &query.filter)),
             cards,
             leads: found.leads,
         };
-        Read { revision: book.revision(), value }
+        render(Read { revision: book.revision(), value })
     }))
 }
 

@@ -6,6 +6,6 @@ mod list;
 mod senders;
 
 pub use count::{CountRequest, Counting, count};
-pub use get::{OwnerAnswer, OwnersAnswer, get, get_batch};
+pub use get::{Owner, Owners, Terms, owner, owners};
 pub use list::{ListRequest, Listing, list};
-pub use senders::{Sender, SenderAnswer, Step, resolve_senders};
+pub use senders::{CampaignRequest, SendersRequest, campaign, resolve_senders};

@@ -1,79 +1,56 @@
 //! In whose name messages are sent.
 
+use super::list::in_stage_for;
 use crate::context::{Context, Freshness, Moment};
-use crate::domain::ids::{LeadId, MemberId};
-use crate::domain::sender::{Resolution, Skipped};
+use crate::domain::book::query::LeadFilter;
+use crate::domain::book::{Book, Snapshot};
+use crate::domain::ids::LeadId;
 use crate::history;
 use crate::ledger::{Error, Ledger};
-use crate::page::Read;
 
-/// Somebody in whose name a message can be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Sender {
-    /// The member; absent for the account's default sender.
-    pub member: Option<MemberId>,
-    /// The name to send as.
-    pub name: String,
-    /// The address to send from.
-    pub email: String,
+/// In whose name is a message about each of some leads sent?
+#[derive(Debug, Clone)]
+pub struct SendersRequest {
+    /// The leads.
+    pub leads: Vec<LeadId>,
+    /// At which moment; now, if absent.
+    pub as_of: Option<Moment>,
+    /// How fresh, if it is about now.
+    pub freshness: Freshness,
 }
 
-/// The rule that gave a sender.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// The lead's owner.
-    Owner,
-    /// The account's default sender.
-    AccountDefault,
-    /// None applied.
-    None,
-}
-
-/// The sender for one lead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SenderAnswer {
-    /// The lead.
-    pub lead: LeadId,
-    /// Who, if anybody.
-    pub sender: Option<Sender>,
-    /// By which rule.
-    pub step: Step,
-    /// Why it is not the owner.
-    pub skipped: Option<Skipped>,
-}
-
-impl SenderAnswer {
-    /// What a resolution says about a lead.
-    pub fn new(lead: &LeadId, resolution: Resolution<'_>) -> Self {
-        let (sender, step, skipped) = match resolution {
-            Resolution::Owner(member) => {
-                let (name, email) = (member.display_name.clone(), member.email.clone());
-                (Some(Sender { member: Some(member.id.clone()), name, email }), Step::Owner, None)
-            }
-            Resolution::AccountDefault(default, skipped) => {
-                let (name, email) = (default.name.clone(), default.email.clone());
-                (Some(Sender { member: None, name, email }), Step::AccountDefault, Some(skipped))
-            }
-            Resolution::None(skipped) => (None, Step::None, Some(skipped)),
-        };
-        Self { lead: lead.clone(), sender, step, skipped }
-    }
-}
-
-/// The sender for each of many leads, in their order, now or at a moment.
-pub async fn resolve_senders(
+/// The book that tells the sender for each of many leads, now or at a moment. `render` makes the answer while it is held.
+pub async fn resolve_senders<R>(
     ledger: &Ledger,
     context: &Context,
-    leads: &[LeadId],
-    as_of: Option<Moment>,
-    freshness: Freshness,
-) -> Result<Read<Vec<SenderAnswer>>, Error> {
-    if let Some(moment) = as_of {
-        return history::senders(ledger, context, leads, moment).await;
+    request: &SendersRequest,
+    render: impl FnOnce(&Book, &[LeadId]) -> R,
+) -> Result<R, Error> {
+    let SendersRequest { leads, as_of, freshness } = request;
+    if let Some(moment) = *as_of {
+        return Ok(render(&history::book(ledger, context, leads, moment).await?, leads));
     }
-    let reading = ledger.book(context, freshness).await?;
-    Ok(reading.ask(|book| {
-        let value = book.senders(leads).map(|(lead, resolution)| SenderAnswer::new(lead, resolution)).collect();
-        Read { revision: book.revision(), value }
-    }))
+    Ok(ledger.book(context, *freshness).await?.ask(|book| render(book, leads)))
+}
+
+/// In whose name is a message about each lead of a selection sent?
+#[derive(Debug, Clone)]
+pub struct CampaignRequest {
+    /// Which leads.
+    pub filter: LeadFilter,
+    /// Only those in their stage for so many microseconds.
+    pub min_time_in_stage: Option<i64>,
+    /// How fresh.
+    pub freshness: Freshness,
+}
+
+/// The leads of an account at one revision, and which of them a campaign is about.
+pub async fn campaign(
+    ledger: &Ledger,
+    context: &Context,
+    request: CampaignRequest,
+) -> Result<(Snapshot, LeadFilter), Error> {
+    let CampaignRequest { filter, min_time_in_stage, freshness } = request;
+    let filter = in_stage_for(filter, min_time_in_stage, context.now);
+    Ok((ledger.book(context, freshness).await?.ask(Book::snapshot), filter))
 }

@@ -6,10 +6,12 @@
 mod accounts;
 mod call;
 mod convert;
+mod encode;
 pub mod layers;
 mod leads;
 mod members;
 mod ownership;
+mod parts;
 mod status;
 mod watch;
 
@@ -20,6 +22,7 @@ use ownership_proto::v1::account_service_server::AccountServiceServer;
 use ownership_proto::v1::lead_service_server::LeadServiceServer;
 use ownership_proto::v1::member_service_server::MemberServiceServer;
 use ownership_proto::v1::ownership_service_server::OwnershipServiceServer;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
@@ -57,12 +60,15 @@ struct Inner {
     options: Options,
     backend: OnceLock<Backend>,
     streams: TaskTracker,
+    /// Who may stream a snapshot.
+    turns: Arc<Semaphore>,
 }
 
 impl Rpc {
     /// Services that cannot answer yet.
     pub fn new(options: Options) -> Self {
-        Self(Arc::new(Inner { options, backend: OnceLock::new(), streams: TaskTracker::new() }))
+        let turns = Arc::new(Semaphore::new(parts::AT_ONCE));
+        Self(Arc::new(Inner { options, backend: OnceLock::new(), streams: TaskTracker::new(), turns }))
     }
 
     /// From now on calls are answered.

@@ -1,16 +1,16 @@
 //! `OwnershipService`.
 
-use ownership_proto::Encoded;
 use ownership_proto::v1 as pb;
 use ownership_proto::v1::ownership_service_server::OwnershipService;
 use tonic::{Request, Response, Status};
 
 use super::Rpc;
 use super::call::{Asked, Reply, reply};
+use super::convert::ownership::{GetOwner, GetOwners};
+use super::encode::{self, SenderStream};
+use super::parts::Messages;
 use super::watch::Stream;
 use crate::{history, ownership};
-
-type SenderStream = tokio_stream::wrappers::ReceiverStream<Result<Encoded<pb::StreamSendersResponse>, Status>>;
 
 #[tonic::async_trait]
 impl OwnershipService for Rpc {
@@ -28,8 +28,7 @@ impl OwnershipService for Rpc {
 
     async fn list_by_owner(&self, request: Request<pb::ListByOwnerRequest>) -> Reply<pb::ListByOwnerResponse> {
         let Asked { backend, context, question, .. } = self.ask(request)?;
-        let read = ownership::list(&backend.ledger, &context, question).await?;
-        reply(read)
+        Ok(Response::new(ownership::list(&backend.ledger, &context, question, encode::list_by_owner).await?))
     }
 
     type WatchOwnerChangesStream = Stream;
@@ -45,15 +44,15 @@ impl OwnershipService for Rpc {
     }
 
     async fn get_owner(&self, request: Request<pb::GetOwnerRequest>) -> Reply<pb::GetOwnerResponse> {
-        let Asked { backend, context, question: q, .. } = self.ask(request)?;
-        let read = ownership::get(&backend.ledger, &context, &q.lead, q.as_of, q.freshness).await?;
-        reply(q.response(read))
+        let Asked { backend, context, question, .. } = self.ask(request)?;
+        let GetOwner { lead, terms } = question;
+        Ok(Response::new(ownership::owner(&backend.ledger, &context, &lead, terms, encode::get_owner).await?))
     }
 
     async fn batch_get_owners(&self, request: Request<pb::BatchGetOwnersRequest>) -> Reply<pb::BatchGetOwnersResponse> {
-        let Asked { backend, context, question: q, .. } = self.ask(request)?;
-        let read = ownership::get_batch(&backend.ledger, &context, &q.leads, q.as_of, q.freshness).await?;
-        reply(q.response(read))
+        let Asked { backend, context, question, .. } = self.ask(request)?;
+        let GetOwners { leads, terms } = question;
+        Ok(Response::new(ownership::owners(&backend.ledger, &context, &leads, terms, encode::batch_get_owners).await?))
     }
 
     async fn list_owner_changes(
@@ -66,20 +65,25 @@ impl OwnershipService for Rpc {
     }
 
     async fn resolve_senders(&self, request: Request<pb::ResolveSendersRequest>) -> Reply<pb::ResolveSendersResponse> {
-        let Asked { backend, context, question: q, .. } = self.ask(request)?;
-        let read = ownership::resolve_senders(&backend.ledger, &context, &q.leads, q.as_of, q.freshness).await?;
-        reply(read)
+        let Asked { backend, context, question, .. } = self.ask(request)?;
+        let answer = ownership::resolve_senders(&backend.ledger, &context, &question, encode::resolve_senders).await?;
+        Ok(Response::new(answer))
     }
 
-    type StreamSendersStream = SenderStream;
+    type StreamSendersStream = Messages<pb::StreamSendersResponse>;
 
-    async fn stream_senders(&self, _: Request<pb::StreamSendersRequest>) -> Result<Response<SenderStream>, Status> {
-        Err(Status::unimplemented("not yet"))
+    async fn stream_senders(
+        &self,
+        request: Request<pb::StreamSendersRequest>,
+    ) -> Result<Response<Self::StreamSendersStream>, Status> {
+        let Asked { backend, context, question, .. } = self.ask(request)?;
+        let turn = self.turn_to_stream(context.deadline).await?;
+        let (snapshot, filter) = ownership::campaign(&backend.ledger, &context, question).await?;
+        Ok(Response::new(self.stream_in_parts(SenderStream::of(snapshot, filter), turn)))
     }
 
     async fn count_by_owner(&self, request: Request<pb::CountByOwnerRequest>) -> Reply<pb::CountByOwnerResponse> {
         let Asked { backend, context, question, .. } = self.ask(request)?;
-        let read = ownership::count(&backend.ledger, &context, question).await?;
-        reply(read)
+        Ok(Response::new(ownership::count(&backend.ledger, &context, question, encode::count_by_owner).await?))
     }
 }

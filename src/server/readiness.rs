@@ -156,6 +156,8 @@ fn ledger_options(config: &Config) -> ledger::Options {
     ledger::Options {
         queue_depth: config.door.queue_depth,
         max_batch: config.door.max_batch,
+        writers: config.door.writers,
+        connections: config.database.max_connections as usize,
         memory_budget_bytes: config.memory.budget_bytes,
         idle_after: config.memory.idle_after,
         poll_interval: config.watch.poll_interval,

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sea_orm::sea_query::ArrayType;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     AccessMode, ConnectOptions, DatabaseConnection, DbBackend, IsolationLevel, SqliteTransactionMode, Statement,
-    TransactionOptions,
+    TransactionOptions, Value,
 };
 
 use super::Error;
+use super::table::{Kind, Table};
 
 /// Longest wait for a connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -88,6 +90,15 @@ async fn connect_postgres(url: &str, max_connections: u32) -> Result<Connections
             ("idle_in_transaction_session_timeout", millis(LOCK_TIMEOUT * 2)),
             // Promised whatever the server's default is: what was answered survives its crash.
             ("synchronous_commit", "on".to_owned()),
+            // What follows the lock of a head sees what it waited for. Said here, a transaction begins in one round trip.
+            ("default_transaction_isolation", "read committed".to_owned()),
+            ("default_transaction_read_only", "off".to_owned()),
+            // Every statement goes by a key. Its plan is made once, with neither the values nor the size that the table has at that
+            // moment: on a table that is still small, a scan of the whole would win, and be kept when the table has grown.
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
+            ("enable_seqscan", "off".to_owned()),
+            ("enable_mergejoin", "off".to_owned()),
+            ("jit", "off".to_owned()),
         ])
     });
     let connection = sea_orm::Database::connect(options).await?;
@@ -107,18 +118,14 @@ fn common(url: &str, max_connections: u32) -> ConnectOptions {
 }
 
 /// How a write transaction begins. On SQLite it takes the write lock at once: one that reads first and writes later fails when
-/// somebody else wrote in between. On Postgres READ COMMITTED, so that what follows the lock of the head sees what it waited for.
+/// somebody else wrote in between. On Postgres as the connection says.
 pub(super) fn for_writing(backend: DbBackend) -> TransactionOptions {
     match backend {
         DbBackend::Sqlite => TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         },
-        _ => TransactionOptions {
-            isolation_level: Some(IsolationLevel::ReadCommitted),
-            access_mode: Some(AccessMode::ReadWrite),
-            ..TransactionOptions::default()
-        },
+        _ => TransactionOptions::default(),
     }
 }
 
@@ -161,10 +168,106 @@ pub(super) fn lock_head(backend: DbBackend, account: &str) -> Statement {
     Statement::from_sql_and_values(backend, sql, [account.into()])
 }
 
-/// How many parameters a statement may have, with some room left for those of its conflict clause.
-pub(super) fn max_parameters(backend: DbBackend) -> usize {
+/// What lets the rest of a transaction take the time that a large account takes: its rows come no faster than they are taken.
+pub(super) fn before_long_read(backend: DbBackend) -> Option<&'static str> {
+    (backend != DbBackend::Sqlite).then_some("SET LOCAL statement_timeout = '10min'")
+}
+
+/// Reads all rows of an account, by position in the order of the columns.
+pub(super) fn of_account(table: &Table, backend: DbBackend) -> String {
+    let (name, columns) = (table.name, table.names(""));
+    let account = if backend == DbBackend::Sqlite { "?1" } else { "$1" };
+    format!("SELECT {columns} FROM {name} WHERE account_id = {account}")
+}
+
+/// Rows as the source `r` of a statement: their account, and whatever [`value_in_source`] names. The account is the first
+/// parameter of the statement; those of the rows begin at the number `first`.
+///
+/// The limits that limit nothing hide from the planners that all rows have one account. If they knew, they would read the whole
+/// account to change a few of its leads: SQLite always, Postgres when it plans while the table is small, and then for good.
+pub(super) fn source(table: &Table, backend: DbBackend, first: usize) -> String {
     match backend {
-        DbBackend::Sqlite => 32_000,
-        _ => 65_000,
+        // In binary, a row is not parsed again for each of its values.
+        DbBackend::Sqlite => {
+            format!("(SELECT ?1 AS account_id, value FROM jsonb_each(?{first}) LIMIT -1) AS r")
+        }
+        _ => {
+            let arrays = table.columns.iter().zip(first..);
+            let arrays: Vec<_> =
+                arrays.map(|((_, kind), number)| format!("${number}::{}[]", postgres_type(*kind))).collect();
+            let (arrays, columns) = (arrays.join(", "), table.names(""));
+            format!("(SELECT $1::text AS account_id, u.* FROM unnest({arrays}) AS u({columns}) OFFSET 0) AS r")
+        }
+    }
+}
+
+/// What a row of a source has for the column `at`.
+pub(super) fn value_in_source(column: &str, at: usize, kind: Kind, backend: DbBackend) -> String {
+    match (backend, kind) {
+        (DbBackend::Sqlite, Kind::Bytes) => format!("unhex(r.value ->> {at})"),
+        (DbBackend::Sqlite, _) => format!("r.value ->> {at}"),
+        _ => format!("r.{column}"),
+    }
+}
+
+/// The parameters that rows make up: an array for each column on Postgres, all in one JSON text on SQLite, which has no arrays.
+pub(super) fn parameters_of(columns: Vec<Vec<Value>>, table: &Table, backend: DbBackend) -> Vec<Value> {
+    match backend {
+        DbBackend::Sqlite => vec![json_of(&columns).into()],
+        _ => {
+            let arrays = columns.into_iter().zip(table.columns);
+            arrays.map(|(column, (_, kind))| Value::Array(array_type(*kind), Some(Box::new(column)))).collect()
+        }
+    }
+}
+
+fn postgres_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::OptionalText => "text",
+        Kind::Integer | Kind::OptionalInteger => "integer",
+        Kind::BigInteger => "bigint",
+        Kind::Boolean => "boolean",
+        Kind::Bytes => "bytea",
+    }
+}
+
+fn array_type(kind: Kind) -> ArrayType {
+    match kind {
+        Kind::Text | Kind::OptionalText => ArrayType::String,
+        Kind::Integer | Kind::OptionalInteger => ArrayType::Int,
+        Kind::BigInteger => ArrayType::BigInt,
+        Kind::Boolean => ArrayType::Bool,
+        Kind::Bytes => ArrayType::Bytes,
+    }
+}
+
+/// A list of rows, each a list of values.
+fn json_of(columns: &[Vec<Value>]) -> String {
+    let mut json = String::from("[");
+    for row in 0..columns.first().map_or(0, Vec::len) {
+        json.push_str(if row == 0 { "[" } else { ",[" });
+        for (at, column) in columns.iter().enumerate() {
+            if at > 0 {
+                json.push(',');
+            }
+            push_json(&mut json, &column[row]);
+        }
+        json.push(']');
+    }
+    json.push(']');
+    json
+}
+
+fn push_json(json: &mut String, value: &Value) {
+    match value {
+        Value::String(Some(text)) => *json += &serde_json::Value::from(text.as_str()).to_string(),
+        Value::Int(Some(number)) => *json += &number.to_string(),
+        Value::BigInt(Some(number)) => *json += &number.to_string(),
+        Value::Bool(Some(truth)) => *json += if *truth { "true" } else { "false" },
+        Value::Bytes(Some(bytes)) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            *json += &format!("\"{digits}\"");
+        }
+        _ => unreachable!("rows are made of the kinds of columns"),
     }
 }

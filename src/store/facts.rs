@@ -1,17 +1,37 @@
-//! The log: commits are appended to it and read back from it.
+//! The log: what is appended to it, and commits read back from it.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value};
 
-use super::entity::fact::{ActiveModel, Column, Entity, Model};
-use super::{Error, Readable, Tx, dialect};
+use super::entity::fact::{Column, Entity, Model};
+use super::table::{Kind, Rows, Table, optional};
+use super::{Error, Readable};
 use crate::domain::actor::{Actor, Origin, Source};
 use crate::domain::change::{ChangeKind, kind_of};
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{AccountId, BatchId, CallerId, LeadId, MemberId, Revision};
 use crate::domain::time::Timestamp;
 
-/// Parameters of one row.
-const COLUMNS: usize = 15;
+/// The log as it is appended to.
+pub(super) const TABLE: Table = Table {
+    name: "fact",
+    key: 2,
+    columns: &[
+        ("revision", Kind::BigInteger),
+        ("ordinal", Kind::Integer),
+        ("kind", Kind::Text),
+        ("lead_id", Kind::OptionalText),
+        ("previous_owner_id", Kind::OptionalText),
+        ("owner_id", Kind::OptionalText),
+        ("occurred_at", Kind::BigInteger),
+        ("caller_id", Kind::Text),
+        ("actor_member_id", Kind::OptionalText),
+        ("source", Kind::Text),
+        ("reason", Kind::Text),
+        ("batch_id", Kind::OptionalText),
+        ("request_id", Kind::OptionalText),
+        ("payload", Kind::OptionalText),
+    ],
+};
 
 pub(super) const LEAD_UPDATED: &str = "lead_updated";
 pub(super) const MEMBER_UPSERTED: &str = "member_upserted";
@@ -31,20 +51,10 @@ pub(super) fn word_of(kind: ChangeKind) -> &'static str {
 /// The words of the facts that are changes of owners.
 pub(super) const OWNER_CHANGES: [&str; 5] = ["registered", "assigned", "reassigned", "unassigned", "forgotten"];
 
-/// Appends commits to the log of an account, whose head is locked.
-#[tracing::instrument(level = "debug", skip_all, fields(commits = commits.len()))]
-pub async fn append(tx: &Tx, account: &AccountId, commits: &[Commit]) -> Result<(), Error> {
-    let mut rows = Vec::new();
-    for commit in commits {
-        for (ordinal, fact) in (0..).zip(&commit.facts) {
-            rows.push(row_of(account, commit, ordinal, fact));
-        }
-    }
-    let chunk = dialect::max_parameters(tx.inner.get_database_backend()) / COLUMNS;
-    for rows in rows.chunks(chunk) {
-        Entity::insert_many(rows.iter().cloned()).exec_without_returning(&tx.inner).await?;
-    }
-    Ok(())
+/// The facts of commits as rows of the log.
+pub(super) fn rows(commits: &[Commit]) -> Rows {
+    let facts = commits.iter().flat_map(|commit| (0..).zip(&commit.facts).map(move |fact| (commit, fact)));
+    Rows::of(facts.map(|(commit, (ordinal, fact))| row_of(commit, ordinal, fact)))
 }
 
 /// The commits of an account after a revision, whole, oldest first; about `limit` facts of them. Complete only above the
@@ -110,26 +120,26 @@ pub(super) fn commits_of(rows: Vec<Model>) -> Result<Vec<Commit>, Error> {
     Ok(commits)
 }
 
-fn row_of(account: &AccountId, commit: &Commit, ordinal: i32, fact: &Fact) -> ActiveModel {
+fn row_of(commit: &Commit, ordinal: i32, fact: &Fact) -> [Value; 14] {
     let Commit { revision, at, origin, facts: _ } = commit;
+    let Origin { actor: Actor { caller, member }, source, reason, batch, request } = origin;
     let columns = columns_of(fact);
-    ActiveModel {
-        account_id: Set(account.as_str().to_owned()),
-        revision: Set(revision.0),
-        ordinal: Set(ordinal),
-        kind: Set(columns.kind.to_owned()),
-        lead_id: Set(fact.lead().map(|lead| lead.as_str().to_owned())),
-        previous_owner_id: Set(columns.previous.map(|id| id.as_str().to_owned())),
-        owner_id: Set(columns.owner.map(|id| id.as_str().to_owned())),
-        occurred_at: Set(at.0),
-        caller_id: Set(origin.actor.caller.as_str().to_owned()),
-        actor_member_id: Set(origin.actor.member.as_ref().map(|id| id.as_str().to_owned())),
-        source: Set(origin.source.as_str().to_owned()),
-        reason: Set(origin.reason.clone()),
-        batch_id: Set(origin.batch.as_ref().map(|id| id.as_str().to_owned())),
-        request_id: Set(origin.request.map(|id| id.to_string())),
-        payload: Set(columns.payload),
-    }
+    [
+        revision.0.into(),
+        ordinal.into(),
+        columns.kind.into(),
+        optional(fact.lead().map(LeadId::as_str)),
+        optional(columns.previous.map(MemberId::as_str)),
+        optional(columns.owner.map(MemberId::as_str)),
+        at.0.into(),
+        caller.as_str().into(),
+        optional(member.as_ref().map(MemberId::as_str)),
+        source.as_str().into(),
+        reason.as_str().into(),
+        optional(batch.as_ref().map(BatchId::as_str)),
+        request.map(|id| id.to_string()).unwrap_or_default().into(),
+        columns.payload.unwrap_or_default().into(),
+    ]
 }
 
 struct Columns<'a> {

@@ -76,17 +76,6 @@ async fn try_lock(tx: &Tx, account: &AccountId) -> Result<Option<Locked>, Error>
     }))
 }
 
-/// Moves the head of an account, which is locked, to a revision made at a time.
-pub async fn advance(tx: &Tx, account: &AccountId, revision: Revision, at: Timestamp) -> Result<(), Error> {
-    Entity::update_many()
-        .col_expr(Column::Revision, Expr::value(revision.0))
-        .col_expr(Column::ChangedAt, Expr::value(at.0))
-        .filter(Column::AccountId.eq(account.as_str()))
-        .exec(&tx.inner)
-        .await?;
-    Ok(())
-}
-
 /// Raises the floors of an account, which is locked.
 pub async fn raise_floors(tx: &Tx, account: &AccountId, facts: Revision, history: Revision) -> Result<(), Error> {
     Entity::update_many()

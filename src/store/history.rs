@@ -137,11 +137,7 @@ pub async fn ownerships_at(
     leads: &[LeadId],
     revision: Revision,
 ) -> Result<Vec<Ownership>, Error> {
-    let ids = || leads.iter().map(LeadId::as_str);
-    let rows = last_of_each(account, Column::LeadId, revision, &OWNER_CHANGES)
-        .filter(Column::LeadId.is_in(ids()))
-        .all(at.connection())
-        .await?;
+    let rows = last_of_each(account, leads, revision).all(at.connection()).await?;
     let commits = rows.into_iter().map(placed).collect::<Result<Vec<_>, _>>()?;
     Ok(commits.into_iter().filter_map(|(_, commit)| ownership_after(&commit)).collect())
 }
@@ -156,19 +152,20 @@ fn ownership_after(commit: &Commit) -> Option<Ownership> {
     Some(Ownership { lead: lead.clone(), owner: owner.clone(), since: commit.at, revision: commit.revision })
 }
 
-/// The last fact of some kinds, up to a revision, for each value of a column.
-fn last_of_each(account: &AccountId, column: Column, revision: Revision, kinds: &[&str]) -> Select<Entity> {
+/// The last owner change of each of some leads, up to a revision.
+fn last_of_each(account: &AccountId, leads: &[LeadId], revision: Revision) -> Select<Entity> {
+    let of_these = || Column::LeadId.is_in(leads.iter().map(LeadId::as_str)).and(Column::Kind.is_in(OWNER_CHANGES));
     let last = Query::select()
-        .column(column)
+        .column(Column::LeadId)
         .expr(Column::Revision.max())
         .from(Entity)
         .and_where(Column::AccountId.eq(account.as_str()))
+        .and_where(of_these())
         .and_where(Column::Revision.lte(revision.0))
-        .and_where(Column::Kind.is_in(kinds.iter().copied()))
-        .group_by_col(column)
+        .group_by_col(Column::LeadId)
         .to_owned();
-    let key = Expr::tuple([Expr::col(column), Expr::col(Column::Revision)]);
-    Entity::in_account(account).filter(Column::Kind.is_in(kinds.iter().copied())).filter(key.in_subquery(last))
+    let key = Expr::tuple([Expr::col(Column::LeadId), Expr::col(Column::Revision)]);
+    Entity::in_account(account).filter(of_these()).filter(key.in_subquery(last))
 }
 
 /// The members as they were right after a revision.

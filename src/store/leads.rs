@@ -1,110 +1,161 @@
 //! Leads as they are now.
 
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use std::pin::pin;
 
-use super::entity::lead::{ActiveModel, Column, Entity, Model};
+use futures::TryStreamExt;
+use sea_orm::sqlx::{self, ColumnIndex, Decode, Row};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, StreamTrait, Value};
+
 use super::facts::json;
-use super::{Error, Readable, Tx, dialect};
+use super::table::{Kind, Rows, Table, optional};
+use super::{Error, Readable, dialect};
 use crate::domain::actor::Source;
-use crate::domain::ids::{AccountId, LeadId, MemberId, Revision};
-use crate::domain::lead::{Lead, Ownership, Projection};
+use crate::domain::attributes::Attributes;
+use crate::domain::ids::{AccountId, LeadId, MemberId, Revision, is_id};
+use crate::domain::lead::{Lead, LeadRef, Ownership, Projection};
 use crate::domain::time::Timestamp;
 
-/// Parameters of one row.
-const COLUMNS: usize = 12;
+/// Leads as they are written, and read.
+pub(super) const TABLE: Table = Table {
+    name: "lead",
+    key: 1,
+    columns: &[
+        ("lead_id", Kind::Text),
+        ("owner_id", Kind::OptionalText),
+        ("owner_since", Kind::BigInteger),
+        ("revision", Kind::BigInteger),
+        ("stage", Kind::Text),
+        ("stage_entered_at", Kind::BigInteger),
+        ("closed", Kind::Boolean),
+        ("created_at", Kind::BigInteger),
+        ("source", Kind::Text),
+        ("attributes", Kind::Text),
+        ("observed_at", Kind::BigInteger),
+    ],
+};
 
-/// Writes leads as they are now.
-#[tracing::instrument(level = "debug", skip_all, fields(leads = leads.len()))]
-pub async fn put(tx: &Tx, account: &AccountId, leads: &[Lead]) -> Result<(), Error> {
-    let replace = OnConflict::columns([Column::AccountId, Column::LeadId])
-        .update_columns([
-            Column::OwnerId,
-            Column::OwnerSince,
-            Column::Revision,
-            Column::Stage,
-            Column::StageEnteredAt,
-            Column::Closed,
-            Column::CreatedAt,
-            Column::Source,
-            Column::Attributes,
-            Column::ObservedAt,
-        ])
-        .to_owned();
-    let chunk = dialect::max_parameters(tx.inner.get_database_backend()) / COLUMNS;
-    for leads in leads.chunks(chunk) {
-        let rows = leads.iter().map(|lead| row_of(account, lead));
-        Entity::insert_many(rows).on_conflict(replace.clone()).exec_without_returning(&tx.inner).await?;
-    }
-    Ok(())
+/// What of a lead changes with its owner.
+pub(super) const OWNERSHIP: Table = Table {
+    name: "lead",
+    key: 1,
+    columns: &[
+        ("lead_id", Kind::Text),
+        ("owner_id", Kind::OptionalText),
+        ("owner_since", Kind::BigInteger),
+        ("revision", Kind::BigInteger),
+    ],
+};
+
+/// Leads as they are named.
+pub(super) const KEY: Table = Table { name: "lead", key: 1, columns: &[("lead_id", Kind::Text)] };
+
+/// What attributes are when there are none, which is mostly.
+const NONE: &str = "{}";
+
+/// Leads as rows.
+pub(super) fn rows(leads: &[Lead]) -> Rows {
+    Rows::of(leads.iter().map(|Lead { ownership, projection }| {
+        let [id, owner, since, revision] = row_of(ownership);
+        let Projection { stage, stage_entered_at, closed, created_at, source, attributes, observed_at } = projection;
+        [
+            id,
+            owner,
+            since,
+            revision,
+            stage.as_str().into(),
+            stage_entered_at.0.into(),
+            (*closed).into(),
+            created_at.0.into(),
+            source.as_str().into(),
+            if attributes.as_ref().is_empty() { NONE.into() } else { json(attributes).into() },
+            observed_at.0.into(),
+        ]
+    }))
 }
 
-/// Takes out leads that are no longer known.
-#[tracing::instrument(level = "debug", skip_all, fields(leads = leads.len()))]
-pub async fn forget(tx: &Tx, account: &AccountId, leads: &[LeadId]) -> Result<(), Error> {
-    let chunk = dialect::max_parameters(tx.inner.get_database_backend()) / 2;
-    for leads in leads.chunks(chunk) {
-        Entity::delete_many()
-            .filter(Column::AccountId.eq(account.as_str()))
-            .filter(Column::LeadId.is_in(leads.iter().map(LeadId::as_str)))
-            .exec(&tx.inner)
-            .await?;
-    }
-    Ok(())
+/// What of leads changes with their owners, as rows.
+pub(super) fn ownership_rows(leads: &[Ownership]) -> Rows {
+    Rows::of(leads.iter().map(row_of))
 }
 
-/// Up to `limit` leads of an account by id, after one of them.
-pub async fn page(
+/// The names of leads as rows.
+pub(super) fn key_rows(leads: &[LeadId]) -> Rows {
+    Rows::of(leads.iter().map(|lead| [lead.as_str().into()]))
+}
+
+fn row_of(ownership: &Ownership) -> [Value; 4] {
+    let Ownership { lead, owner, since, revision } = ownership;
+    [lead.as_str().into(), optional(owner.as_ref().map(MemberId::as_str)), since.0.into(), revision.0.into()]
+}
+
+/// Hands all leads of an account to `take`, one after the other and in no order, as they come from the database: neither it nor
+/// this holds all of them at once. Ends when `take` returns an error. Other tasks get their turns meanwhile.
+#[tracing::instrument(level = "debug", skip(at, take))]
+pub async fn for_each<E: From<Error>>(
     at: &impl Readable,
     account: &AccountId,
-    after: Option<&LeadId>,
-    limit: u64,
-) -> Result<Vec<Lead>, Error> {
-    let rows = Entity::in_account(account)
-        .filter(Column::LeadId.gt(after.map_or("", LeadId::as_str)))
-        .order_by_asc(Column::LeadId)
-        .limit(limit)
-        .all(at.connection())
-        .await?;
-    rows.into_iter().map(lead_of).collect()
+    mut take: impl FnMut(LeadRef<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let connection = at.connection();
+    let backend = ConnectionTrait::get_database_backend(connection);
+    if let Some(sql) = dialect::before_long_read(backend) {
+        connection.execute_unprepared(sql).await.map_err(Error::from)?;
+    }
+    let sql = dialect::of_account(&TABLE, backend);
+    let statement = Statement::from_sql_and_values(backend, sql, [account.as_str().into()]);
+    let mut rows = pin!(connection.stream_raw(statement).await.map_err(Error::from)?);
+    while let Some(row) = rows.try_next().await.map_err(Error::from)? {
+        take_row(&row, &mut take)?;
+        // Rows that have arrived together would otherwise be taken without a pause.
+        tokio::task::consume_budget().await;
+    }
+    Ok(())
 }
 
-fn row_of(account: &AccountId, lead: &Lead) -> ActiveModel {
-    let Lead { ownership, projection } = lead;
-    ActiveModel {
-        account_id: Set(account.as_str().to_owned()),
-        lead_id: Set(ownership.lead.as_str().to_owned()),
-        owner_id: Set(ownership.owner.as_ref().map(|owner| owner.as_str().to_owned())),
-        owner_since: Set(ownership.since.0),
-        revision: Set(ownership.revision.0),
-        stage: Set(projection.stage.clone()),
-        stage_entered_at: Set(projection.stage_entered_at.0),
-        closed: Set(projection.closed),
-        created_at: Set(projection.created_at.0),
-        source: Set(projection.source.as_str().to_owned()),
-        attributes: Set(json(&projection.attributes)),
-        observed_at: Set(projection.observed_at.0),
+fn take_row<E: From<Error>>(row: &QueryResult, take: impl FnOnce(LeadRef<'_>) -> Result<(), E>) -> Result<(), E> {
+    match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
+        (Some(row), _) => decode(row, take),
+        (_, Some(row)) => decode(row, take),
+        (None, None) => unreachable!("there are two databases"),
     }
 }
 
-fn lead_of(row: Model) -> Result<Lead, Error> {
-    let unreadable =
-        |what: &str| Error::Unreadable { table: "lead", what: format!("{what} at {}/{}", row.account_id, row.lead_id) };
-    Ok(Lead {
-        ownership: Ownership {
-            lead: LeadId::parse(&row.lead_id).map_err(|_| unreadable("lead_id"))?,
-            owner: row.owner_id.as_deref().map(MemberId::parse).transpose().map_err(|_| unreadable("owner_id"))?,
-            since: Timestamp(row.owner_since),
-            revision: Revision(row.revision),
-        },
-        projection: Projection {
-            stage_entered_at: Timestamp(row.stage_entered_at),
-            closed: row.closed,
-            created_at: Timestamp(row.created_at),
-            source: Source::from_word(&row.source).ok_or_else(|| unreadable("source"))?,
-            attributes: serde_json::from_str(&row.attributes).map_err(|_| unreadable("attributes"))?,
-            observed_at: Timestamp(row.observed_at),
-            stage: row.stage,
-        },
+/// Columns by position, text where it arrived, and no parser for what is mostly absent: this runs a million times for a large
+/// account.
+fn decode<'r, R, E>(row: &'r R, take: impl FnOnce(LeadRef<'_>) -> Result<(), E>) -> Result<(), E>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    &'r str: Decode<'r, R::Database>,
+    Option<&'r str>: Decode<'r, R::Database>,
+    i64: Decode<'r, R::Database>,
+    bool: Decode<'r, R::Database>,
+    E: From<Error>,
+{
+    let broken = |error: sqlx::Error| Error::Unreadable { table: "lead", what: error.to_string() };
+    let text = |at: usize| row.try_get_unchecked::<&str, _>(at).map_err(broken);
+    let time = |at: usize| row.try_get_unchecked(at).map(Timestamp).map_err(broken);
+    let id = text(0)?;
+    let unreadable = |what: &str| Error::Unreadable { table: "lead", what: format!("{what} of {id}") };
+    let owner: Option<&str> = row.try_get_unchecked(1).map_err(broken)?;
+    if !is_id(id) || !owner.is_none_or(is_id) {
+        return Err(unreadable("an id").into());
+    }
+    let attributes: Attributes = match text(9)? {
+        NONE => Attributes::default(),
+        json => serde_json::from_str(json).map_err(|_| unreadable("attributes"))?,
+    };
+    take(LeadRef {
+        id,
+        owner,
+        since: time(2)?,
+        revision: row.try_get_unchecked(3).map(Revision).map_err(broken)?,
+        stage: text(4)?,
+        stage_entered_at: time(5)?,
+        closed: row.try_get_unchecked(6).map_err(broken)?,
+        created_at: time(7)?,
+        source: Source::from_word(text(8)?).ok_or_else(|| unreadable("source"))?,
+        attributes: attributes.as_ref(),
+        observed_at: time(10)?,
     })
 }

@@ -1,59 +1,50 @@
 //! Members as they are now.
 
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, EntityTrait, Set};
-
-use super::entity::member::{ActiveModel, Column, Entity, Model};
-use super::{Error, Readable, Tx, dialect};
+use super::entity::member::{Entity, Model};
+use super::table::{Kind, Rows, Table, optional};
+use super::{Error, Readable};
 use crate::domain::ids::{AccountId, MemberId};
 use crate::domain::member::{Member, Standing};
 use crate::domain::time::Timestamp;
 
-/// Parameters of one row.
-const COLUMNS: usize = 10;
+/// Members as they are written.
+pub(super) const TABLE: Table = Table {
+    name: "member",
+    key: 1,
+    columns: &[
+        ("member_id", Kind::Text),
+        ("display_name", Kind::Text),
+        ("initials", Kind::Text),
+        ("email", Kind::Text),
+        ("avatar_url", Kind::Text),
+        ("manager_id", Kind::OptionalText),
+        ("standing", Kind::Text),
+        ("capacity", Kind::OptionalInteger),
+        ("observed_at", Kind::BigInteger),
+    ],
+};
 
-/// Writes members as they are now.
-#[tracing::instrument(level = "debug", skip_all, fields(members = members.len()))]
-pub async fn put(tx: &Tx, account: &AccountId, members: &[Member]) -> Result<(), Error> {
-    let replace = OnConflict::columns([Column::AccountId, Column::MemberId])
-        .update_columns([
-            Column::DisplayName,
-            Column::Initials,
-            Column::Email,
-            Column::AvatarUrl,
-            Column::ManagerId,
-            Column::Standing,
-            Column::Capacity,
-            Column::ObservedAt,
-        ])
-        .to_owned();
-    let chunk = dialect::max_parameters(tx.inner.get_database_backend()) / COLUMNS;
-    for members in members.chunks(chunk) {
-        let rows = members.iter().map(|member| row_of(account, member));
-        Entity::insert_many(rows).on_conflict(replace.clone()).exec_without_returning(&tx.inner).await?;
-    }
-    Ok(())
+/// Members as rows.
+pub(super) fn rows(members: &[Member]) -> Rows {
+    Rows::of(members.iter().map(|member| {
+        [
+            member.id.as_str().into(),
+            member.display_name.as_str().into(),
+            member.initials.as_str().into(),
+            member.email.as_str().into(),
+            member.avatar_url.as_str().into(),
+            optional(member.manager_id.as_ref().map(MemberId::as_str)),
+            member.standing.as_str().into(),
+            member.capacity.unwrap_or(-1).into(),
+            member.observed_at.0.into(),
+        ]
+    }))
 }
 
 /// All members of an account.
 pub async fn all(at: &impl Readable, account: &AccountId) -> Result<Vec<Member>, Error> {
     let rows = Entity::in_account(account).all(at.connection()).await?;
     rows.into_iter().map(member_of).collect()
-}
-
-fn row_of(account: &AccountId, member: &Member) -> ActiveModel {
-    ActiveModel {
-        account_id: Set(account.as_str().to_owned()),
-        member_id: Set(member.id.as_str().to_owned()),
-        display_name: Set(member.display_name.clone()),
-        initials: Set(member.initials.clone()),
-        email: Set(member.email.clone()),
-        avatar_url: Set(member.avatar_url.clone()),
-        manager_id: Set(member.manager_id.as_ref().map(|id| id.as_str().to_owned())),
-        standing: Set(member.standing.as_str().to_owned()),
-        capacity: Set(member.capacity),
-        observed_at: Set(member.observed_at.0),
-    }
 }
 
 fn member_of(row: Model) -> Result<Member, Error> {

@@ -16,7 +16,9 @@ pub mod meta;
 mod probe;
 pub mod requests;
 pub mod settings;
+mod table;
 mod trim;
+mod write;
 
 use std::fmt;
 use std::fs::File;
@@ -27,6 +29,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, TransactionTra
 pub use error::Error;
 pub use probe::clock;
 use sealed::Reads;
+pub use write::{Written, write};
 
 /// How to reach a database.
 #[derive(Clone)]
@@ -129,11 +132,11 @@ impl Readable for Snapshot {}
 impl Readable for Tx {}
 
 mod sealed {
-    use sea_orm::ConnectionTrait;
+    use sea_orm::{ConnectionTrait, StreamTrait};
 
     /// Keeps the driver out of sight of everybody who reads.
     pub trait Reads: Sync {
-        type Connection: ConnectionTrait;
+        type Connection: ConnectionTrait + StreamTrait;
 
         fn connection(&self) -> &Self::Connection;
     }

@@ -1,12 +1,13 @@
 //! Request ids that were used.
 
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement};
 use uuid::Uuid;
 
-use super::entity::request::{ActiveModel, Column, Entity, Model};
+use super::entity::request::{Column, Entity, Model};
 use super::facts::json;
-use super::{Error, Readable, Tx, dialect};
+use super::table::{Kind, Rows, Table};
+use super::{Error, Readable, Tx};
 use crate::domain::ids::{AccountId, CallerId, Revision};
 use crate::domain::outcome::Results;
 use crate::domain::time::Timestamp;
@@ -28,26 +29,50 @@ pub struct Used {
     pub results: Results,
 }
 
-/// Parameters of one row.
-const COLUMNS: usize = 8;
+/// Request ids as they are written.
+pub(super) const TABLE: Table = Table {
+    name: "request",
+    key: 2,
+    columns: &[
+        ("caller_id", Kind::Text),
+        ("request_id", Kind::Text),
+        ("method", Kind::Text),
+        ("fingerprint", Kind::Bytes),
+        ("revision", Kind::BigInteger),
+        ("answer", Kind::Text),
+        ("created_at", Kind::BigInteger),
+    ],
+};
 
-/// Remembers request ids of an account, whose head is locked.
-pub async fn remember(tx: &Tx, account: &AccountId, used: &[Used], at: Timestamp) -> Result<(), Error> {
-    let chunk = dialect::max_parameters(tx.inner.get_database_backend()) / COLUMNS;
-    for used in used.chunks(chunk) {
-        let rows = used.iter().map(|used| row_of(account, used, at));
-        Entity::insert_many(rows).exec_without_returning(&tx.inner).await?;
-    }
-    Ok(())
+/// Request ids as they are looked for.
+const KEY: Table = Table { name: "request", key: 2, columns: &[("caller_id", Kind::Text), ("request_id", Kind::Text)] };
+
+/// Request ids as rows.
+pub(super) fn rows(used: &[Used], at: Timestamp) -> Rows {
+    Rows::of(used.iter().map(|Used { caller, request, method, fingerprint, revision, results }| {
+        [
+            caller.as_str().into(),
+            request.to_string().into(),
+            method.as_str().into(),
+            fingerprint.to_vec().into(),
+            revision.0.into(),
+            json(results).into(),
+            at.0.into(),
+        ]
+    }))
 }
 
-/// Those of some request ids that an account has seen, from whomever.
-pub async fn find(at: &impl Readable, account: &AccountId, requests: &[Uuid]) -> Result<Vec<Used>, Error> {
-    if requests.is_empty() {
+/// Those of some request ids that an account has seen from these callers.
+pub async fn find(at: &impl Readable, account: &AccountId, ids: &[(&CallerId, Uuid)]) -> Result<Vec<Used>, Error> {
+    if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = requests.iter().map(Uuid::to_string);
-    let rows = Entity::in_account(account).filter(Column::RequestId.is_in(ids)).all(at.connection()).await?;
+    let backend = at.connection().get_database_backend();
+    let rows = Rows::of(ids.iter().map(|(caller, request)| [caller.as_str().into(), request.to_string().into()]));
+    let mut parameters = vec![account.as_str().into()];
+    parameters.extend(rows.into_parameters(&KEY, backend));
+    let statement = Statement::from_sql_and_values(backend, KEY.find(backend, "request.*"), parameters);
+    let rows = Model::find_by_statement(statement).all(at.connection()).await?;
     rows.into_iter().map(used_of).collect()
 }
 
@@ -63,20 +88,6 @@ pub async fn forget_before(tx: &Tx, before: Timestamp, limit: u64) -> Result<u64
         .to_owned();
     let among = Expr::tuple(key.map(Expr::col)).in_subquery(oldest);
     Ok(Entity::delete_many().filter(among).exec(&tx.inner).await?.rows_affected)
-}
-
-fn row_of(account: &AccountId, used: &Used, at: Timestamp) -> ActiveModel {
-    let Used { caller, request, method, fingerprint, revision, results } = used;
-    ActiveModel {
-        account_id: Set(account.as_str().to_owned()),
-        caller_id: Set(caller.as_str().to_owned()),
-        request_id: Set(request.to_string()),
-        method: Set(method.clone()),
-        fingerprint: Set(fingerprint.to_vec()),
-        revision: Set(revision.0),
-        answer: Set(json(results)),
-        created_at: Set(at.0),
-    }
 }
 
 fn used_of(row: Model) -> Result<Used, Error> {

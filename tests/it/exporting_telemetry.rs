@@ -107,7 +107,7 @@ async fn a_collector_sees_each_call_down_to_its_statements_and_counts_it_by_meth
     let method = "leadflip.ownership.v1.OwnershipService/Assign";
     let call = spans.iter().find(|span| span.name == method).expect("a span of the call");
     let within = |name: &str| spans.iter().any(|span| span.name == name && span.trace_id == call.trace_id);
-    for statement in ["door", "begin", "append", "put", "commit"] {
+    for statement in ["door", "begin", "write", "commit"] {
         assert!(within(statement), "{statement} in {:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>());
     }
     assert!(!format!("{spans:?}").contains("s3cret"), "what people write is not exported");

@@ -1,7 +1,8 @@
 //! What the service promises, one file for each behaviour, shown by real servers over a real database.
 //!
 //! `OWNERSHIP_TEST_STORE` chooses the store (`sqlite`, the default, or `postgres`); `OWNERSHIP_TEST_POSTGRES_URL` names
-//! the Postgres server. `tests/run` starts one and runs everything on both.
+//! the Postgres server. `OWNERSHIP_TEST_MAX_BATCH=1` turns sharing of transactions off in every server whose test does not
+//! say how many requests may share one. `tests/run` starts a Postgres server and runs everything on both stores.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,6 +28,7 @@ mod counting;
 mod error_contract;
 mod exporting_telemetry;
 mod forgetting_leads;
+mod interleaving;
 mod joining_lists_and_watches;
 mod keeping_accounts_apart;
 mod listing_by_owner;
@@ -44,6 +46,7 @@ mod retrying_safely;
 mod settings;
 mod staying_fresh;
 mod surviving_kills;
+mod taking_turns;
 mod timeline;
 mod trimming_history;
 mod unassigning;

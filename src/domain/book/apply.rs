@@ -3,7 +3,7 @@
 use super::Book;
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{MemberId, Revision};
-use crate::domain::lead::Lead;
+use crate::domain::lead::{Lead, LeadRef};
 
 /// A commit that is not the next chapter of this book: commits are missing, or facts that it builds on are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,10 +37,11 @@ impl Book {
     /// Whether a fact can come next: it is about a lead that is known, with the owner it is known to have, or is not known yet.
     fn leads_to(&self, fact: &Fact) -> bool {
         match fact {
-            Fact::Registered { lead, .. } => self.leads.owner(lead).is_none(),
-            Fact::LeadUpdated { lead, .. } => self.leads.owner(lead).is_some(),
+            Fact::Registered { lead, .. } => self.leads.slot(lead.as_str()).is_none(),
+            Fact::LeadUpdated { lead, .. } => self.leads.slot(lead.as_str()).is_some(),
             Fact::OwnerChanged { lead, previous, .. } | Fact::Forgotten { lead, previous } => {
-                self.leads.owner(lead) == Some(previous.as_ref().map(MemberId::as_str))
+                let known = self.leads.get(lead.as_str());
+                known.is_some_and(|known| known.owner == previous.as_ref().map(MemberId::as_str))
             }
             Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => true,
         }
@@ -48,13 +49,14 @@ impl Book {
 
     fn apply_fact(&mut self, commit: &Commit, fact: &Fact) {
         match fact {
-            Fact::MemberUpserted(member) => self.roster.put(member.clone()),
+            Fact::MemberUpserted(member) => self.load_member(member.clone()),
             Fact::SettingsUpdated(settings) => self.load_settings(settings.clone(), commit.revision),
             Fact::OwnerChanged { lead, owner, .. } => {
-                self.leads.set_owner(lead, owner.as_ref(), commit.at, commit.revision);
+                self.leads.set_owner(lead.as_str(), owner.as_ref(), commit.at, commit.revision);
             }
             Fact::Registered { lead, .. } | Fact::LeadUpdated { lead, .. } | Fact::Forgotten { lead, .. } => {
-                match Lead::after(self.leads.get(lead), fact, commit.revision, commit.at) {
+                let before = self.leads.get(lead.as_str()).and_then(LeadRef::to_lead);
+                match Lead::after(before, fact, commit.revision, commit.at) {
                     Some(after) => self.leads.put(after.as_ref()),
                     None => self.leads.remove(lead.as_str()),
                 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::Book;
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{LeadId, MemberId, Revision};
-use crate::domain::lead::Lead;
+use crate::domain::lead::{Lead, LeadRef, Ownership};
 use crate::domain::member::Member;
 use crate::domain::settings::Settings;
 
@@ -26,17 +26,28 @@ pub struct Load {
 pub struct Draft<'a> {
     book: &'a Book,
     revision: Revision,
-    leads: HashMap<LeadId, Option<Lead>>,
+    leads: HashMap<LeadId, Drafted>,
     members: HashMap<MemberId, Member>,
     settings: Option<(Settings, Revision)>,
     gained: HashMap<MemberId, Load>,
 }
 
+/// A lead in a draft.
+#[derive(Debug)]
+struct Drafted {
+    /// Its state; absent if it is known no longer.
+    lead: Option<Lead>,
+    /// Whether nothing but its owner has changed.
+    owner_only: bool,
+}
+
 /// What a draft leaves to be written: the state after it of everything it touched.
 #[derive(Debug, Default)]
 pub struct Touched {
-    /// Leads that are known now.
+    /// Leads that are new, or changed in more than their owners.
     pub leads: Vec<Lead>,
+    /// The owners of leads of which nothing else changed.
+    pub ownerships: Vec<Ownership>,
     /// Leads that are known no longer.
     pub forgotten: Vec<LeadId>,
     /// Members.
@@ -65,12 +76,13 @@ impl<'a> Draft<'a> {
 
     /// A lead.
     pub fn lead(&self, id: &LeadId) -> Option<Lead> {
-        self.leads.get(id).map_or_else(|| self.book.lead(id), Clone::clone)
+        let in_book = || self.book.lead(id.as_str()).and_then(LeadRef::to_lead);
+        self.leads.get(id).map_or_else(in_book, |drafted| drafted.lead.clone())
     }
 
     /// A member.
     pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        self.members.get(id).or_else(|| self.book.member(id))
+        self.members.get(id).or_else(|| self.book.member(id.as_str()))
     }
 
     /// The settings, and the revision that last changed them.
@@ -106,7 +118,9 @@ impl<'a> Draft<'a> {
         self.count(before.as_ref(), -1);
         let after = Lead::after(before, fact, commit.revision, commit.at);
         self.count(after.as_ref(), 1);
-        self.leads.insert(id.clone(), after);
+        let owner_only =
+            matches!(fact, Fact::OwnerChanged { .. }) && self.leads.get(id).is_none_or(|drafted| drafted.owner_only);
+        self.leads.insert(id.clone(), Drafted { lead: after, owner_only });
     }
 
     fn count(&mut self, lead: Option<&Lead>, by: i64) {
@@ -119,8 +133,9 @@ impl<'a> Draft<'a> {
     pub fn into_touched(self) -> Touched {
         let mut touched =
             Touched { members: self.members.into_values().collect(), settings: self.settings, ..Touched::default() };
-        for (id, lead) in self.leads {
+        for (id, Drafted { lead, owner_only }) in self.leads {
             match lead {
+                Some(lead) if owner_only => touched.ownerships.push(lead.ownership),
                 Some(lead) => touched.leads.push(lead),
                 None => touched.forgotten.push(id),
             }

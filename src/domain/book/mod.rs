@@ -5,6 +5,7 @@
 //! decided since.
 
 mod apply;
+mod columns;
 mod decide;
 mod draft;
 mod index;
@@ -13,20 +14,26 @@ mod memory;
 mod ordered;
 pub mod query;
 mod roster;
+mod rows;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use apply::DoesNotFollow;
 pub use decide::Decision;
 pub use draft::{Draft, Load, Touched};
 pub use index::SortKey;
 pub use roster::NameKey;
+pub use snapshot::Snapshot;
 
 use leads::Leads;
 use roster::Roster;
 
-use super::ids::{LeadId, MemberId, Revision};
-use super::lead::{Lead, LeadRef, Ownership};
+use std::sync::Arc;
+
+use super::ids::Revision;
+use super::lead::LeadRef;
 use super::member::Member;
 use super::settings::Settings;
 
@@ -35,7 +42,7 @@ use super::settings::Settings;
 pub struct Book {
     revision: Revision,
     leads: Leads,
-    roster: Roster,
+    roster: Arc<Roster>,
     settings: Settings,
     settings_revision: Revision,
 }
@@ -53,7 +60,7 @@ impl Book {
 
     /// Takes over a member of a snapshot.
     pub fn load_member(&mut self, member: Member) {
-        self.roster.put(member);
+        Arc::make_mut(&mut self.roster).put(member);
     }
 
     /// Takes over the settings of a snapshot.
@@ -67,19 +74,14 @@ impl Book {
         self.revision
     }
 
-    /// A lead, as a whole.
-    pub fn lead(&self, id: &LeadId) -> Option<Lead> {
+    /// A lead.
+    pub fn lead(&self, id: &str) -> Option<LeadRef<'_>> {
         self.leads.get(id)
     }
 
-    /// Who owns a lead.
-    pub fn ownership(&self, id: &LeadId) -> Option<Ownership> {
-        self.leads.ownership(id)
-    }
-
     /// A member.
-    pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        self.roster.get(id.as_str())
+    pub fn member(&self, id: &str) -> Option<&Member> {
+        self.roster.get(id)
     }
 
     /// The settings, and the revision that last changed them.

@@ -10,6 +10,8 @@ pub(super) type Slot = u32;
 
 /// Entries per chunk at most: small enough that an insert moves little, large enough that there are few chunks.
 const CHUNK: usize = 512;
+/// Entries per chunk of a list that is made at once: with some room, so that the first inserts do not split every chunk.
+const FILLED: usize = CHUNK / 8 * 7;
 
 /// An ordered list of distinct slots. Every method that searches takes a function that tells how a slot of the list compares to
 /// what is sought; it must be consistent with the order the slots were inserted in.
@@ -17,6 +19,8 @@ const CHUNK: usize = 512;
 pub(super) struct Ordered {
     chunks: Vec<Vec<Slot>>,
     len: usize,
+    /// Of all chunks together.
+    capacity: usize,
 }
 
 /// A place in the list: between two slots.
@@ -27,18 +31,31 @@ struct Cursor {
 }
 
 impl Ordered {
+    /// The empty list.
+    pub(super) const EMPTY: Self = Self { chunks: Vec::new(), len: 0, capacity: 0 };
+
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+    /// Bytes of memory it takes, beside itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.chunks.capacity() * size_of::<Vec<Slot>>() + self.capacity * size_of::<Slot>()
     }
 
-    /// Bytes of memory it takes.
-    pub(super) fn bytes(&self) -> usize {
-        self.chunks.capacity() * size_of::<Vec<Slot>>()
-            + self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Slot>()).sum::<usize>()
+    /// The list of slots that are in order already.
+    pub(super) fn of_sorted(slots: impl ExactSizeIterator<Item = Slot>) -> Self {
+        let mut list = Self { len: slots.len(), chunks: Vec::with_capacity(slots.len().div_ceil(FILLED)), capacity: 0 };
+        let mut left = slots.len();
+        let mut slots = slots;
+        while left > 0 {
+            let chunk: Vec<_> = slots.by_ref().take(FILLED).collect();
+            left = left.saturating_sub(FILLED);
+            list.capacity += chunk.capacity();
+            list.chunks.push(chunk);
+        }
+        list
     }
 
     /// Puts `slot` in its place; `compare` orders a slot of the list against it.
@@ -52,32 +69,40 @@ impl Ordered {
             Some(before) if at == 0 => (before, self.chunks[before].len()),
             _ => (chunk, at),
         };
-        self.chunks[chunk].insert(at, slot);
-        self.len += 1;
-        if self.chunks[chunk].len() > CHUNK {
-            self.split(chunk, at);
-        }
-    }
-
-    /// Splits a full chunk: in the middle, or behind its old entries when it grew at the end.
-    fn split(&mut self, chunk: usize, grown_at: usize) {
         let full = &mut self.chunks[chunk];
-        let middle = if grown_at + 1 == full.len() { grown_at } else { full.len() / 2 };
-        let tail = full.split_off(middle);
-        self.chunks.insert(chunk + 1, tail);
+        self.capacity -= full.capacity();
+        if full.len() == full.capacity() {
+            // A quarter more, where a vector by itself would take twice as much.
+            full.reserve_exact((full.len() / 4).max(4));
+        }
+        full.insert(at, slot);
+        self.len += 1;
+        let tail = (full.len() > CHUNK).then(|| split(full, at));
+        self.capacity += full.capacity();
+        if let Some(tail) = tail {
+            self.capacity += tail.capacity();
+            self.chunks.insert(chunk + 1, tail);
+        }
     }
 
     /// Takes `slot` out; `compare` orders a slot of the list against it, and is `Equal` for it alone.
     pub(super) fn remove(&mut self, slot: Slot, compare: impl Fn(Slot) -> Ordering) {
         let Cursor { chunk, at } = self.lower_bound(&compare);
         let Some(found) = self.chunks.get_mut(chunk) else { return };
-        if found.get(at) == Some(&slot) {
-            found.remove(at);
-            self.len -= 1;
-            if found.is_empty() {
-                self.chunks.remove(chunk);
-            }
+        if found.get(at) != Some(&slot) {
+            return;
         }
+        self.len -= 1;
+        self.capacity -= found.capacity();
+        found.remove(at);
+        if found.is_empty() {
+            self.chunks.remove(chunk);
+            return;
+        }
+        if found.len() < found.capacity() / 2 {
+            found.shrink_to(found.len() / 4 * 5);
+        }
+        self.capacity += found.capacity();
     }
 
     /// How many slots come before what is sought.
@@ -110,6 +135,14 @@ impl Ordered {
     }
 }
 
+/// Splits a full chunk and returns its end: the half, or what was put behind its old entries when it grew there.
+fn split(full: &mut Vec<Slot>, grown_at: usize) -> Vec<Slot> {
+    let middle = if grown_at + 1 == full.len() { grown_at } else { full.len() / 2 };
+    let tail = full.split_off(middle);
+    full.shrink_to(middle / 4 * 5);
+    tail
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -133,6 +166,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn it_can_be_made_at_once(slots in proptest::collection::btree_set(0..5_000_u32, 0..3_000), more in 0..5_000_u32) {
+            let mut list = Ordered::of_sorted(slots.iter().copied().collect::<Vec<_>>().into_iter());
+            prop_assert_eq!(list.len(), slots.len());
+            if !slots.contains(&more) {
+                list.insert(more, seek(more));
+                list.remove(more, seek(more));
+            }
+            prop_assert!(list.ascending(seek(0)).eq(slots.iter().copied()));
+            prop_assert_eq!(list.capacity, list.chunks.iter().map(Vec::capacity).sum::<usize>());
+        }
+
+        #[test]
         fn it_holds_what_an_ordered_set_holds(
             steps in proptest::collection::vec((any::<bool>(), 0..3_000_u32), 0..4_000),
             sought in 0..3_000_u32,
@@ -147,7 +192,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(list.len(), set.len());
-            prop_assert_eq!(list.is_empty(), set.is_empty());
+            prop_assert_eq!(list.capacity, list.chunks.iter().map(Vec::capacity).sum::<usize>());
             prop_assert_eq!(list.rank(seek(sought)), set.range(..sought).count());
             prop_assert!(list.ascending(seek(sought)).eq(set.range(sought..).copied()));
             prop_assert!(list.descending(seek(sought)).eq(set.range(..sought).rev().copied()));

@@ -9,10 +9,11 @@ use crate::domain::member::{Member, folded};
 pub type NameKey = (String, MemberId);
 
 /// The members.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Roster {
     members: BTreeMap<MemberId, Member>,
     by_name: BTreeSet<NameKey>,
+    bytes: usize,
 }
 
 impl Roster {
@@ -22,7 +23,9 @@ impl Roster {
 
     pub(super) fn put(&mut self, member: Member) {
         let key = (folded(&member.display_name), member.id.clone());
+        self.bytes += bytes(&member);
         if let Some(before) = self.members.insert(member.id.clone(), member) {
+            self.bytes -= bytes(&before);
             self.by_name.remove(&(folded(&before.display_name), before.id));
         }
         self.by_name.insert(key);
@@ -37,9 +40,22 @@ impl Roster {
             .filter_map(|key| self.members.get(&key.1).map(|member| (key, member)))
     }
 
-    /// Bytes of memory the members take, roughly: each is a handful of short strings.
+    /// Bytes of memory the members take.
     pub(super) fn bytes(&self) -> usize {
-        let texts = |member: &Member| member.display_name.len() * 2 + member.email.len() + member.avatar_url.len();
-        self.members.values().map(|member| 512 + texts(member)).sum()
+        self.bytes
     }
+}
+
+/// What a member takes: two entries of maps that are two thirds full, the name twice, and small pieces of memory that are rounded up.
+fn bytes(member: &Member) -> usize {
+    let entries = (size_of::<(MemberId, Member)>() + size_of::<NameKey>()) * 3 / 2;
+    let Member { id, display_name, initials, email, avatar_url, manager_id, .. } = member;
+    let manager = manager_id.as_ref().map_or(0, |manager| piece(manager.as_str().len() + 16));
+    let texts = [display_name.len(), display_name.len(), initials.len(), email.len(), avatar_url.len()];
+    entries + piece(id.as_str().len() + 16) + manager + texts.map(piece).iter().sum::<usize>()
+}
+
+/// What the allocator gives for a piece of memory, about.
+fn piece(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16) }
 }

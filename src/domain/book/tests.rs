@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::query::{LeadFilter, ListQuery, OwnerSelector};
-use super::{Book, SortKey};
+use super::{Book, Snapshot, SortKey};
 use crate::domain::actor::{Actor, Origin, Source};
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{CallerId, LeadId, MemberId, Revision};
@@ -34,16 +34,33 @@ fn projection(stage: usize, closed: bool, created: i64, entered: i64) -> Project
         closed,
         created_at: Timestamp(created),
         source: if created % 2 == 0 { Source::Api } else { Source::Form },
-        attributes: BTreeMap::new(),
+        attributes: (0..created).map(|number| (format!("a{number}"), format!("{entered}"))).collect(),
         observed_at: Timestamp(0),
     }
 }
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put { lead: u8, owner: u8, stage: usize, closed: bool, created: i64, entered: i64 },
-    Assign { lead: u8, owner: u8 },
-    Forget { lead: u8 },
+    Put {
+        lead: u8,
+        owner: u8,
+        stage: usize,
+        closed: bool,
+        created: i64,
+        entered: i64,
+    },
+    Assign {
+        lead: u8,
+        owner: u8,
+    },
+    Forget {
+        lead: u8,
+    },
+    /// An order that is asked for is kept from then on.
+    Ask {
+        owner: OwnerSelector,
+        sort: SortKey,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -51,12 +68,23 @@ fn step() -> impl Strategy<Value = Step> {
         |(lead, owner, stage, closed, created, entered)| Step::Put { lead, owner, stage, closed, created, entered },
     );
     let assign = (0..40_u8, 0..4_u8).prop_map(|(lead, owner)| Step::Assign { lead, owner });
-    prop_oneof![4 => put, 3 => assign, 1 => (0..40_u8).prop_map(|lead| Step::Forget { lead })]
+    let forget = (0..40_u8).prop_map(|lead| Step::Forget { lead });
+    let ask = (selector(), sort()).prop_map(|(owner, sort)| Step::Ask { owner, sort });
+    prop_oneof![8 => put, 6 => assign, 2 => forget, 1 => ask]
+}
+
+fn all_of(owner: OwnerSelector, sort: SortKey) -> ListQuery {
+    ListQuery { owner, filter: LeadFilter::default(), sort, descending: false, after: None, limit: 1_000 }
 }
 
 /// A book and a list of leads that went through the same steps.
 fn after(steps: &[Step]) -> (Book, BTreeMap<LeadId, Lead>) {
-    let (mut book, mut leads) = (Book::default(), BTreeMap::<LeadId, Lead>::new());
+    let (mut book, mut leads) = (Book::default(), BTreeMap::new());
+    proceed(&mut book, &mut leads, steps);
+    (book, leads)
+}
+
+fn proceed(book: &mut Book, leads: &mut BTreeMap<LeadId, Lead>, steps: &[Step]) {
     for step in steps {
         let fact = match step.clone() {
             Step::Put { lead, owner: to, stage, closed, created, entered } => {
@@ -71,6 +99,10 @@ fn after(steps: &[Step]) -> (Book, BTreeMap<LeadId, Lead>) {
             Step::Assign { lead, owner: to } => {
                 let Some(known) = leads.get(&lead_id(lead)) else { continue };
                 Fact::OwnerChanged { lead: lead_id(lead), previous: known.ownership.owner.clone(), owner: owner(to) }
+            }
+            Step::Ask { owner, sort } => {
+                book.list(&all_of(owner, sort));
+                continue;
             }
             Step::Forget { lead } => {
                 let Some(known) = leads.get(&lead_id(lead)) else { continue };
@@ -87,7 +119,6 @@ fn after(steps: &[Step]) -> (Book, BTreeMap<LeadId, Lead>) {
             None => drop(leads.remove(&id)),
         }
     }
-    (book, leads)
 }
 
 fn span() -> impl Strategy<Value = TimeRange> {
@@ -163,7 +194,7 @@ proptest! {
         loop {
             let page = book.list(&query);
             prop_assert!(page.leads.len() <= limit);
-            listed.extend(page.leads);
+            listed.extend(page.leads.into_iter().map(|lead| lead.to_lead().unwrap()));
             match page.next {
                 Some(next) => query.after = Some(next),
                 None => break,
@@ -189,12 +220,13 @@ proptest! {
         let counted: BTreeMap<_, BTreeMap<_, _>> = counts
             .iter()
             .map(|(owner, count)| {
-                let stages = count.stages.iter().map(|(stage, count)| (stage.clone(), (count.open, count.closed)));
-                (owner.clone(), stages.collect())
+                let stages = count.stages.iter().map(|(stage, count)| ((*stage).to_owned(), (count.open, count.closed)));
+                (owner.map(|owner| MemberId::parse(owner).unwrap()), stages.collect())
             })
             .collect();
         prop_assert_eq!(counted, expected);
         for (owner, count) in counts {
+            let owner = owner.map(|owner| MemberId::parse(owner).unwrap());
             prop_assert_eq!(count.oldest, oldest.get(&owner).copied());
         }
     }
@@ -204,8 +236,25 @@ proptest! {
         let (book, leads) = after(&steps);
         for number in 0..40 {
             let id = lead_id(number);
-            prop_assert_eq!(book.lead(&id), leads.get(&id).cloned());
+            prop_assert_eq!(book.lead(id.as_str()), leads.get(&id).map(Lead::as_ref));
         }
+    }
+
+    #[test]
+    fn a_snapshot_stays_as_it_was(before in proptest::collection::vec(step(), 0..100), then in proptest::collection::vec(step(), 0..100)) {
+        let all = LeadFilter::default();
+        let (mut book, leads) = after(&before);
+        let snapshot = book.snapshot();
+        let taken = snapshot.clone();
+        proceed(&mut book, &mut leads.clone(), &then);
+        let read = |snapshot: &Snapshot| {
+            let leads = (0..snapshot.parts()).flat_map(|part| snapshot.part(part, &all).collect::<Vec<_>>());
+            leads.map(|(lead, key)| (lead.to_owned(), key)).collect::<BTreeMap<_, _>>()
+        };
+        prop_assert_eq!(snapshot.revision(), taken.revision());
+        let owners: BTreeMap<_, _> = read(&snapshot).into_iter().map(|(lead, key)| (lead, snapshot.owner(key).map(str::to_owned))).collect();
+        let expected: BTreeMap<_, _> = leads.values().map(Lead::as_ref).map(|lead| (lead.id.to_owned(), lead.owner.map(str::to_owned))).collect();
+        prop_assert_eq!(owners, expected);
     }
 
     #[test]
@@ -217,6 +266,7 @@ proptest! {
             book.apply(&commit).unwrap();
         }
         prop_assert_eq!(book.leads.index.groups().count(), 0);
+        prop_assert!(book.leads.bytes() < 100_000, "{} bytes", book.leads.bytes());
         prop_assert_eq!(book.total(&OwnerSelector::Any, &LeadFilter::default()), 0);
     }
 }
@@ -249,6 +299,6 @@ fn a_commit_that_lacks_what_it_builds_on_changes_nothing() {
     assert!(!apply(2, vec![missed]), "owned by somebody else");
     assert!(apply(2, vec![Fact::OwnerChanged { lead: lead.clone(), previous: None, owner: anna.clone() }]));
     assert!(!apply(3, vec![Fact::Forgotten { lead: lead.clone(), previous: None }]));
-    assert_eq!((book.revision(), book.ownership(&lead).unwrap().owner), (Revision(2), anna));
-    assert_eq!(book.lead(&lead_id(2)), None);
+    assert_eq!((book.revision(), book.lead(lead.as_str()).unwrap().owner), (Revision(2), Some("m1")));
+    assert_eq!(book.lead(lead_id(2).as_str()), None);
 }

@@ -55,7 +55,7 @@ fn new_lead((index, lead): (usize, pb::NewLead)) -> Result<NewLead, Invalid> {
         stage_entered_at: stage_entered_at.map(timestamp),
         closed,
         created_at: created_at.map(timestamp),
-        attributes,
+        attributes: attributes.into_iter().collect(),
         observed_at: observed_at.map(timestamp),
     })
 }
@@ -95,7 +95,7 @@ fn lead_update((index, update): (usize, pb::LeadUpdate)) -> Result<LeadUpdate, I
         stage,
         stage_entered_at: stage_entered_at.map(timestamp),
         closed,
-        attributes: attributes.map(|pb::LeadAttributes { values }| values),
+        attributes: attributes.map(|pb::LeadAttributes { values }| values.into_iter().collect()),
     })
 }
 
@@ -171,7 +171,7 @@ impl From<Lead> for pb::Lead {
             closed,
             created_at: Some(to_timestamp(created_at)),
             source: pb::Source::from(source).into(),
-            attributes,
+            attributes: attributes.as_ref().iter().map(|(name, value)| (name.into(), value.into())).collect(),
         }
     }
 }

@@ -115,7 +115,7 @@ fn distinct<'a>(ids: impl Iterator<Item = &'a str>, path: impl Fn(usize) -> Stri
 }
 
 /// A count as the contract writes it.
-fn count(count: usize) -> i64 {
+pub(super) fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

@@ -1,20 +1,18 @@
-//! Who owns which lead: asked, listed and counted.
+//! Who owns which lead: asked, listed and counted. Most of the answers are written by `encode`.
 
 use ownership_proto::v1 as pb;
 use pb::list_by_owner_request::Owner;
 
 use super::filter::lead_filter;
 use super::pages::Paged;
-use super::reads::{card, cards, freshness, moment};
+use super::reads::{freshness, moment};
 use super::time::to_timestamp;
-use super::{Invalid, count, distinct_ids, id, ids};
-use crate::context::{Freshness, Moment};
+use super::{Invalid, distinct_ids, id, ids};
 use crate::domain::book::SortKey;
-use crate::domain::book::query::{OwnerCount, OwnerSelector, StageCount};
+use crate::domain::book::query::OwnerSelector;
 use crate::domain::ids::{AccountId, LeadId, MemberId};
 use crate::domain::lead::Ownership;
-use crate::ownership::{CountRequest, Counting, ListRequest, Listing, OwnerAnswer, OwnersAnswer};
-use crate::page::Read;
+use crate::ownership::{CountRequest, ListRequest, Terms};
 use crate::rpc::call::Ask;
 
 impl From<Ownership> for pb::Ownership {
@@ -32,9 +30,7 @@ impl From<Ownership> for pb::Ownership {
 /// Who owns a lead?
 pub(in crate::rpc) struct GetOwner {
     pub(in crate::rpc) lead: LeadId,
-    pub(in crate::rpc) as_of: Option<Moment>,
-    pub(in crate::rpc) freshness: Freshness,
-    pub(in crate::rpc) card: bool,
+    pub(in crate::rpc) terms: Terms,
 }
 
 impl Ask for pb::GetOwnerRequest {
@@ -42,31 +38,16 @@ impl Ask for pb::GetOwnerRequest {
 
     fn question(self) -> Result<(AccountId, GetOwner), Invalid> {
         let Self { account_id, lead_id, as_of, consistency, include_card } = self;
-        let question = GetOwner {
-            lead: id(lead_id, format_args!("lead_id"))?,
-            as_of: moment(as_of)?,
-            freshness: freshness(consistency),
-            card: include_card,
-        };
-        Ok((id(account_id, format_args!("account_id"))?, question))
-    }
-}
-
-impl GetOwner {
-    /// What was asked for of the answer.
-    pub(in crate::rpc) fn response(&self, read: Read<OwnerAnswer>) -> pb::GetOwnerResponse {
-        let Read { revision, value: OwnerAnswer { ownership, card: owner } } = read;
-        let owner = owner.filter(|_| self.card);
-        pb::GetOwnerResponse { ownership: Some(ownership.into()), card: owner.map(card), revision: revision.0 }
+        let terms = Terms { as_of: moment(as_of)?, freshness: freshness(consistency), cards: include_card };
+        let lead = id(lead_id, format_args!("lead_id"))?;
+        Ok((id(account_id, format_args!("account_id"))?, GetOwner { lead, terms }))
     }
 }
 
 /// Who owns each of some leads?
 pub(in crate::rpc) struct GetOwners {
     pub(in crate::rpc) leads: Vec<LeadId>,
-    pub(in crate::rpc) as_of: Option<Moment>,
-    pub(in crate::rpc) freshness: Freshness,
-    pub(in crate::rpc) cards: bool,
+    pub(in crate::rpc) terms: Terms,
 }
 
 impl Ask for pb::BatchGetOwnersRequest {
@@ -74,26 +55,9 @@ impl Ask for pb::BatchGetOwnersRequest {
 
     fn question(self) -> Result<(AccountId, GetOwners), Invalid> {
         let Self { account_id, lead_ids, as_of, consistency, include_cards } = self;
-        let question = GetOwners {
-            leads: distinct_ids(lead_ids, "lead_ids")?,
-            as_of: moment(as_of)?,
-            freshness: freshness(consistency),
-            cards: include_cards,
-        };
-        Ok((id(account_id, format_args!("account_id"))?, question))
-    }
-}
-
-impl GetOwners {
-    /// What was asked for of the answer.
-    pub(in crate::rpc) fn response(&self, read: Read<OwnersAnswer>) -> pb::BatchGetOwnersResponse {
-        let Read { revision, value: OwnersAnswer { known, unknown, cards: owners } } = read;
-        pb::BatchGetOwnersResponse {
-            ownerships: known.into_iter().map(Into::into).collect(),
-            unknown_lead_ids: unknown.into_iter().map(String::from).collect(),
-            cards: if self.cards { cards(owners) } else { Vec::new() },
-            revision: revision.0,
-        }
+        let terms = Terms { as_of: moment(as_of)?, freshness: freshness(consistency), cards: include_cards };
+        let leads = distinct_ids(lead_ids, "lead_ids")?;
+        Ok((id(account_id, format_args!("account_id"))?, GetOwners { leads, terms }))
     }
 }
 
@@ -157,19 +121,6 @@ fn lead_order(number: i32) -> Result<(SortKey, bool), Invalid> {
     })
 }
 
-impl From<Read<Listing>> for pb::ListByOwnerResponse {
-    fn from(read: Read<Listing>) -> Self {
-        let Read { revision, value: Listing { leads, next_page_token, total, cards: owners } } = read;
-        Self {
-            leads: leads.into_iter().map(Into::into).collect(),
-            next_page_token,
-            revision: revision.0,
-            total: total.map(count),
-            cards: cards(owners),
-        }
-    }
-}
-
 impl Paged for pb::CountByOwnerRequest {
     const METHOD: &'static str = "leadflip.ownership.v1.OwnershipService/CountByOwner";
     const DEFAULT_SIZE: usize = 1_000;
@@ -199,32 +150,4 @@ impl Ask for pb::CountByOwnerRequest {
         };
         Ok((id(account_id, format_args!("account_id"))?, question))
     }
-}
-
-impl From<Read<Counting>> for pb::CountByOwnerResponse {
-    fn from(read: Read<Counting>) -> Self {
-        let Read { revision, value: Counting { counts, next_page_token, cards: owners } } = read;
-        Self {
-            counts: counts.into_iter().map(owner_count).collect(),
-            next_page_token,
-            revision: revision.0,
-            cards: cards(owners),
-        }
-    }
-}
-
-fn owner_count((owner, counts): (Option<MemberId>, OwnerCount)) -> pb::OwnerCount {
-    let total = count(counts.total());
-    let OwnerCount { stages, oldest } = counts;
-    pb::OwnerCount {
-        owner_id: owner.map(String::from),
-        total,
-        stages: stages.into_iter().map(stage_count).collect(),
-        oldest_owner_since: oldest.map(to_timestamp),
-    }
-}
-
-fn stage_count((stage, counts): (String, StageCount)) -> pb::StageCount {
-    let StageCount { open, closed } = counts;
-    pb::StageCount { stage, open: count(open), closed: count(closed) }
 }

@@ -29,17 +29,16 @@ pub(super) fn moment(as_of: Option<pb::AsOf>) -> Result<Option<Moment>, Invalid>
     }))
 }
 
-/// What the board draws for some members.
-pub(super) fn cards(members: Vec<Member>) -> Vec<pb::MemberCard> {
-    members.into_iter().map(card).collect()
-}
-
 /// What the board draws for a member.
-pub(super) fn card(member: Member) -> pb::MemberCard {
-    let Member { id, display_name, initials, email, avatar_url, manager_id: _, standing, capacity: _, observed_at: _ } =
-        member;
-    let standing = pb::Standing::from(standing).into();
-    pb::MemberCard { member_id: id.into(), display_name, initials, email, avatar_url, standing }
+pub(in crate::rpc) fn card(member: &Member) -> pb::MemberCard {
+    pb::MemberCard {
+        member_id: member.id.as_str().to_owned(),
+        display_name: member.display_name.clone(),
+        initials: member.initials.clone(),
+        email: member.email.clone(),
+        avatar_url: member.avatar_url.clone(),
+        standing: pb::Standing::from(member.standing).into(),
+    }
 }
 
 impl From<Standing> for pb::Standing {

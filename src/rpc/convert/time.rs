@@ -25,7 +25,7 @@ fn micros(seconds: i64, nanos: i32) -> i64 {
 }
 
 /// A moment for the contract.
-pub(super) fn to_timestamp(timestamp: domain::Timestamp) -> Timestamp {
+pub(in crate::rpc) fn to_timestamp(timestamp: domain::Timestamp) -> Timestamp {
     let nanos = timestamp.0.rem_euclid(MICROS_PER_SECOND) * NANOS_PER_MICRO;
     Timestamp {
         seconds: timestamp.0.div_euclid(MICROS_PER_SECOND),

@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn the_methods_are_those_of_the_contract() {
         assert!(methods().contains("leadflip.ownership.v1.OwnershipService/Assign"));
-        assert_eq!(methods().len(), 20);
+        assert_eq!(methods().len(), 21);
     }
 
     #[test]

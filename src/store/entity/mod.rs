@@ -1,9 +1,8 @@
-//! One file per table. `in_account` is the only public way to start a query: no account can be forgotten.
+//! One file per table that is read row by row. `in_account` is the only public way to start a query: no account can be forgotten.
 
 pub(super) mod account_head;
 pub(super) mod account_settings;
 pub(super) mod fact;
-pub(super) mod lead;
 pub(super) mod member;
 pub(super) mod request;
 pub(super) mod store_meta;

@@ -22,5 +22,3 @@ pub(in crate::store) struct Model {
 pub(in crate::store) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
-
-super::in_account!();

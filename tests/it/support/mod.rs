@@ -8,7 +8,9 @@ pub mod catalogue;
 pub mod contract;
 
 pub mod fold;
+pub mod judge;
 pub mod model;
+pub mod plan;
 pub mod proxy;
 pub mod raw;
 mod refusal;

@@ -49,6 +49,9 @@ impl Setup {
             ("database.url".to_owned(), database.url()),
             ("watch.poll_interval".to_owned(), "50ms".to_owned()),
         ]);
+        if let Ok(batch) = std::env::var("OWNERSHIP_TEST_MAX_BATCH") {
+            settings.insert("door.max_batch".to_owned(), batch);
+        }
         settings.extend(self.settings);
         let logs = TempDir::new().unwrap();
         let replicas = (0..self.replicas).map(|_| Server::start(&settings, logs.path())).collect();

@@ -5,11 +5,10 @@ use std::collections::BinaryHeap;
 
 use super::selection::{LeadFilter, OwnerSelector};
 use crate::domain::book::Book;
-use crate::domain::book::index::{Columns, Group, Position, SortKey};
-use crate::domain::book::leads::lead_id;
-use crate::domain::book::ordered::Slot;
-use crate::domain::ids::{LeadId, MemberId};
-use crate::domain::lead::Lead;
+use crate::domain::book::index::{Group, Position, SortKey};
+use crate::domain::book::ordered::{Ordered, Slot};
+use crate::domain::ids::LeadId;
+use crate::domain::lead::LeadRef;
 use crate::domain::member::Member;
 use crate::domain::time::{TimeRange, Timestamp};
 
@@ -48,9 +47,9 @@ pub struct ListQuery {
 
 /// One page.
 #[derive(Debug)]
-pub struct LeadPage {
+pub struct LeadPage<'a> {
     /// The leads.
-    pub leads: Vec<Lead>,
+    pub leads: Vec<LeadRef<'a>>,
     /// Where the next page goes on, if there may be one.
     pub next: Option<Place>,
 }
@@ -59,17 +58,18 @@ type Slots<'a> = Box<dyn Iterator<Item = Slot> + 'a>;
 
 impl Book {
     /// Answers a page. Looks at no more than a fixed number of leads, so it may hold fewer than asked for and still have a next.
-    pub fn list(&self, query: &ListQuery) -> LeadPage {
+    pub fn list(&self, query: &ListQuery) -> LeadPage<'_> {
         let mut page = LeadPage { leads: Vec::new(), next: None };
         let (mut last, mut bytes) = (None, 0);
         for (looked_at, slot) in self.in_order(query).enumerate() {
             if page.leads.len() == query.limit || looked_at == SCAN_BUDGET || bytes > PAGE_BYTES {
-                page.next = last.map(|slot| self.place(slot, query.sort));
+                page.next = last.and_then(|slot| self.place(slot, query.sort));
                 break;
             }
-            if query.filter.admits(self.leads.rows.row(slot)) {
-                page.leads.push(self.leads.lead_at(slot));
-                bytes += self.leads.rows.row(slot).wire_bytes();
+            let row = self.leads.columns.rows.row(slot);
+            if query.filter.admits(row) {
+                page.leads.push(self.leads.columns.lead(slot));
+                bytes += row.wire_bytes();
             }
             last = Some(slot);
         }
@@ -86,40 +86,47 @@ impl Book {
         if filter.admits_whole_groups() {
             return group.len();
         }
-        let entered = group.in_order(SortKey::StageEntered);
-        let before =
-            |at: Timestamp| entered.rank(|slot| self.leads.rows.position(slot, SortKey::StageEntered).cmp(&(at, "")));
+        let rows = &self.leads.columns.rows;
+        let entered = self.leads.index.order(SortKey::StageEntered, rows).of(group);
+        let before = |at: Timestamp| {
+            entered.rank(|slot| rows.time(slot, SortKey::StageEntered).cmp(&at).then(Ordering::Greater))
+        };
         let first = filter.stage_entered.start.map_or(0, before);
         let end = filter.stage_entered.end.map_or(group.len(), before).max(first);
         if filter.admits_all_but_stage_entered() {
             return end - first;
         }
-        entered.ascending(|_| Ordering::Greater).filter(|slot| filter.admits(self.leads.rows.row(*slot))).count()
+        entered.ascending(|_| Ordering::Greater).filter(|slot| filter.admits(rows.row(*slot))).count()
     }
 
     /// The cards of the owners of some leads, each once, by id.
-    pub fn owners_of<'a>(&'a self, owners: impl Iterator<Item = &'a MemberId>) -> Vec<&'a Member> {
+    pub fn owners_of<'a>(&'a self, owners: impl Iterator<Item = &'a str>) -> Vec<&'a Member> {
         let distinct: std::collections::BTreeSet<_> = owners.collect();
         distinct.into_iter().filter_map(|owner| self.member(owner)).collect()
     }
 
-    fn place(&self, slot: Slot, sort: SortKey) -> Place {
-        let (at, id) = self.leads.rows.position(slot, sort);
-        Place { at, lead: lead_id(id) }
+    fn place(&self, slot: Slot, sort: SortKey) -> Option<Place> {
+        let (at, id) = self.leads.columns.rows.position(slot, sort);
+        Some(Place { at, lead: LeadId::parse(id).ok()? })
     }
 
-    /// The slots of all groups asked about, merged in the order asked for, from where the page before ended.
-    fn in_order<'a>(&'a self, query: &'a ListQuery) -> impl Iterator<Item = Slot> + 'a {
+    /// The slots of all leads asked about in the order asked for, from where the page before ended.
+    fn in_order<'a>(&'a self, query: &'a ListQuery) -> Slots<'a> {
+        let (index, rows) = (&self.leads.index, &self.leads.columns.rows);
+        if query.owner == OwnerSelector::Any && query.filter.admits_all_groups() {
+            // One list instead of one for each owner and stage.
+            return self.walk(index.all(query.sort, rows), query);
+        }
+        let order = index.order(query.sort, rows);
+        let lists =
+            self.groups(&query.owner, &query.filter).map(|(_, group)| self.walk(order.of(group), query)).collect();
+        Box::new(Merge::new(lists, move |slot| rows.position(slot, query.sort), query.descending))
+    }
+
+    /// The slots of one list in the order asked for, within the span that the filter leaves of it.
+    fn walk<'a>(&'a self, list: &'a Ordered, query: &'a ListQuery) -> Slots<'a> {
         let span = query.filter.span_of(query.sort);
-        let lists: Vec<Slots<'a>> =
-            self.groups(&query.owner, &query.filter).map(|(_, group)| self.walk(group, query, span)).collect();
-        Merge::new(lists, move |slot| self.leads.rows.position(slot, query.sort), query.descending)
-    }
-
-    /// The slots of one group in the order asked for, within the span that the filter leaves of it.
-    fn walk<'a>(&'a self, group: &'a Group, query: &'a ListQuery, span: TimeRange) -> Slots<'a> {
-        let list = group.in_order(query.sort);
-        let position = move |slot: Slot| self.leads.rows.position(slot, query.sort);
+        let position = move |slot: Slot| self.leads.columns.rows.position(slot, query.sort);
         let after = query.after.as_ref().map(|place| (place.at, place.lead.as_str()));
         if query.descending {
             // From the end of the span, or the place where the page before ended, whichever comes first.

@@ -8,7 +8,8 @@ impl Book {
     /// How many leads a member owns.
     pub fn load(&self, owner: &MemberId) -> Load {
         let mut load = Load::default();
-        for (key, group) in self.groups(&OwnerSelector::Member(owner.clone()), &LeadFilter::default()) {
+        let all = LeadFilter::default();
+        for (key, group) in self.groups(&OwnerSelector::Member(owner.clone()), &all) {
             let count = i64::try_from(group.len()).unwrap_or(i64::MAX);
             *(if key.closed { &mut load.closed } else { &mut load.open }) += count;
         }

@@ -7,7 +7,8 @@ mod pick;
 mod selection;
 mod senders;
 
-pub use count::{OwnerCount, StageCount};
+pub use count::{Counted, OwnerCount, StageCount};
 pub use list::{LeadPage, ListQuery, Place};
 pub use selection::{LeadFilter, OwnerSelector};
-pub use senders::SenderOf;
+pub use senders::SenderKey;
+pub(super) use senders::sender;

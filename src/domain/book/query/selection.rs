@@ -2,8 +2,10 @@
 
 use crate::domain::actor::Source;
 use crate::domain::book::Book;
+use crate::domain::book::columns::UNASSIGNED;
 use crate::domain::book::index::{Group, GroupKey};
-use crate::domain::book::leads::{Row, UNASSIGNED};
+use crate::domain::book::rows::Row;
+use crate::domain::book::words::Words;
 use crate::domain::ids::MemberId;
 use crate::domain::time::TimeRange;
 
@@ -37,11 +39,28 @@ pub struct LeadFilter {
 
 impl LeadFilter {
     /// Whether it asks for a lead whose group it asks for.
-    pub(super) fn admits(&self, row: &Row) -> bool {
+    pub(in crate::domain::book) fn admits(&self, row: &Row) -> bool {
         self.created.contains(row.created_at)
             && self.assigned.contains(row.since)
             && self.stage_entered.contains(row.stage_entered_at)
             && (self.sources.is_empty() || self.sources.contains(&row.source))
+    }
+
+    /// The numbers of the stages it asks for, if it does not ask for all.
+    pub(in crate::domain::book) fn stage_numbers(&self, stages: &Words) -> Option<Vec<u32>> {
+        let numbers = || self.stages.iter().filter_map(|stage| stages.number(stage)).collect();
+        (!self.stages.is_empty()).then(numbers)
+    }
+
+    /// Whether it asks for leads of a group. `stages` are the numbers of those it asks for.
+    pub(in crate::domain::book) fn admits_group(&self, group: &GroupKey, stages: Option<&[u32]>) -> bool {
+        stages.is_none_or(|stages| stages.contains(&group.stage))
+            && self.closed.is_none_or(|closed| closed == group.closed)
+    }
+
+    /// Whether it asks for leads of every group.
+    pub(super) fn admits_all_groups(&self) -> bool {
+        self.stages.is_empty() && self.closed.is_none()
     }
 
     /// Whether it asks for every lead of the groups it asks for.
@@ -60,18 +79,15 @@ impl Book {
     pub(super) fn groups<'a>(
         &'a self,
         owner: &OwnerSelector,
-        filter: &LeadFilter,
+        filter: &'a LeadFilter,
     ) -> Box<dyn Iterator<Item = (&'a GroupKey, &'a Group)> + 'a> {
         let index = &self.leads.index;
-        let stages: Vec<u32> = filter.stages.iter().filter_map(|stage| self.leads.stages.number(stage)).collect();
-        let (any_stage, closed) = (filter.stages.is_empty(), filter.closed);
-        let wanted = move |(key, _): &(&GroupKey, &Group)| {
-            (any_stage || stages.contains(&key.stage)) && closed.is_none_or(|closed| closed == key.closed)
-        };
+        let stages = filter.stage_numbers(&self.leads.columns.stages);
+        let wanted = move |(key, _): &(&GroupKey, &Group)| filter.admits_group(key, stages.as_deref());
         match owner {
             OwnerSelector::Any => Box::new(index.groups().filter(wanted)),
             OwnerSelector::Unassigned => Box::new(index.groups_of(UNASSIGNED).filter(wanted)),
-            OwnerSelector::Member(member) => match self.leads.owners.number(member.as_str()) {
+            OwnerSelector::Member(member) => match self.leads.columns.owners.number(member.as_str()) {
                 Some(owner) => Box::new(index.groups_of(owner).filter(wanted)),
                 None => Box::new(std::iter::empty()),
             },

@@ -1,0 +1,205 @@
+//! The latest commits of an account, for those who watch: who is up to date needs no log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::recorded::Recorded;
+use crate::domain::fact::{Commit, Fact};
+use crate::domain::ids::Revision;
+use crate::domain::lead::Projection;
+use crate::domain::member::Member;
+
+/// Commits kept at most: about a second of the fastest account, which is what a watcher may fall behind before it reads the log.
+const MAX_COMMITS: usize = 16_384;
+/// Facts kept with them at most.
+const MAX_FACTS: usize = 20_000;
+/// Bytes they may take at most, and which share of the memory for all accounts.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+const SHARE: usize = 16;
+
+/// The latest commits, without a gap.
+#[derive(Debug)]
+pub(super) struct Recent {
+    commits: VecDeque<Arc<Recorded>>,
+    facts: usize,
+    heap: usize,
+    /// What watchers may make of them, at most about. Counts towards the limit, whether there are watchers or not.
+    passed_on: usize,
+    limit: usize,
+}
+
+impl Recent {
+    /// None yet; later what fits into a share of the memory for all accounts.
+    pub(super) fn within(budget: usize) -> Self {
+        Self { commits: VecDeque::new(), facts: 0, heap: 0, passed_on: 0, limit: MAX_BYTES.min(budget / SHARE) }
+    }
+
+    /// Bytes of memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.commits.capacity() * size_of::<Arc<Recorded>>() + self.heap
+    }
+
+    /// Adds the next one, and drops the oldest ones beyond the limits. The last one stays, however large.
+    pub(super) fn push(&mut self, commit: Arc<Recorded>) {
+        self.facts += commit.facts.len();
+        self.heap += heap_bytes(&commit);
+        self.passed_on += passed_on_bytes(&commit);
+        self.commits.push_back(commit);
+        while self.is_too_much() && self.commits.len() > 1 {
+            let Some(oldest) = self.commits.pop_front() else { return };
+            self.facts -= oldest.facts.len();
+            self.heap -= heap_bytes(&oldest);
+            self.passed_on -= passed_on_bytes(&oldest);
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.commits.len() > MAX_COMMITS || self.facts > MAX_FACTS || self.bytes() + self.passed_on > self.limit
+    }
+
+    /// Drops all of them.
+    pub(super) fn clear(&mut self) {
+        *self = Self { limit: self.limit, ..Self::within(0) };
+    }
+
+    /// Those after a revision, if all of them are here: as many as it takes to have so many owners changed.
+    pub(super) fn after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
+        let first = self.commits.front()?.revision;
+        if after.next() < first {
+            return None;
+        }
+        let skip = usize::try_from(after.0 + 1 - first.0).unwrap_or(usize::MAX);
+        let mut before = 0;
+        let fits = |commit: &&Arc<Recorded>| {
+            let fits = before < changes;
+            before += commit.owner_changes();
+            fits
+        };
+        Some(self.commits.range(skip.min(self.commits.len())..).take_while(fits).cloned().collect())
+    }
+}
+
+/// What a commit takes behind its pointer. Ids that it shares with others are counted with each: whoever lets go first is not
+/// known here.
+fn heap_bytes(commit: &Commit) -> usize {
+    let Commit { revision: _, at: _, origin, facts } = commit;
+    let batch = origin.batch.as_ref().map_or(0, |id| shared(id.as_str()));
+    let member = origin.actor.member.as_ref().map_or(0, |id| shared(id.as_str()));
+    allocated(COUNTERS + size_of::<Recorded>())
+        + shared(origin.actor.caller.as_str())
+        + batch
+        + member
+        + allocated(origin.reason.len())
+        + allocated(facts.capacity() * size_of::<Fact>())
+        + facts.iter().map(of_fact).sum::<usize>()
+}
+
+/// What a commit takes once it was passed on: each change then has a text of its own, with the reason that the commit has once.
+fn passed_on_bytes(commit: &Recorded) -> usize {
+    /// Ids, time and numbers of one change, about.
+    const CHANGE: usize = 128;
+    commit.owner_changes() * (CHANGE + commit.origin.reason.len())
+}
+
+/// The two counters in front of everything that is shared.
+const COUNTERS: usize = 2 * size_of::<usize>();
+
+fn of_fact(fact: &Fact) -> usize {
+    let owner = match fact {
+        Fact::Registered { owner, .. } => [owner.as_ref(), None],
+        Fact::OwnerChanged { previous, owner, .. } => [previous.as_ref(), owner.as_ref()],
+        Fact::Forgotten { previous, .. } => [previous.as_ref(), None],
+        Fact::LeadUpdated { .. } | Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => [None, None],
+    };
+    let owners = owner.into_iter().flatten().map(|id| shared(id.as_str())).sum::<usize>();
+    let rest = match fact {
+        Fact::Registered { projection, .. } | Fact::LeadUpdated { projection, .. } => of_projection(projection),
+        Fact::MemberUpserted(member) => of_member(member),
+        Fact::SettingsUpdated(settings) => {
+            let sender = settings.default_sender.as_ref();
+            sender.map_or(0, |sender| allocated(sender.name.len()) + allocated(sender.email.len()))
+        }
+        Fact::OwnerChanged { .. } | Fact::Forgotten { .. } => 0,
+    };
+    fact.lead().map_or(0, |id| shared(id.as_str())) + owners + rest
+}
+
+fn of_projection(projection: &Projection) -> usize {
+    allocated(projection.stage.len()) + allocated(projection.attributes.bytes())
+}
+
+fn of_member(member: &Member) -> usize {
+    let texts = [&member.display_name, &member.initials, &member.email, &member.avatar_url];
+    let manager = member.manager_id.as_ref().map_or(0, |id| shared(id.as_str()));
+    shared(member.id.as_str()) + manager + texts.map(|text| allocated(text.len())).into_iter().sum::<usize>()
+}
+
+/// What the allocator takes for so many bytes: it rounds to 16, and keeps some itself.
+fn allocated(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16) }
+}
+
+fn shared(id: &str) -> usize {
+    allocated(COUNTERS + id.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::actor::{Actor, Origin, Source};
+    use crate::domain::ids::{CallerId, LeadId};
+    use crate::domain::time::Timestamp;
+
+    const BUDGET: usize = 1 << 30;
+
+    fn commit(revision: i64, facts: usize, reason: usize) -> Arc<Recorded> {
+        let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };
+        let reason = "x".repeat(reason);
+        let origin = Origin { actor, source: Source::Api, reason, batch: None, request: None };
+        let fact = |number| Fact::Forgotten { lead: LeadId::parse(&format!("lead{number}")).unwrap(), previous: None };
+        let facts = (0..facts).map(fact).collect();
+        Arc::new(Recorded::from(Commit { revision: Revision(revision), at: Timestamp(1), origin, facts }))
+    }
+
+    fn pushed(budget: usize, commits: i64, facts: usize, reason: usize) -> Recent {
+        let mut recent = Recent::within(budget);
+        (1..=commits).for_each(|revision| recent.push(commit(revision, facts, reason)));
+        recent
+    }
+
+    #[test]
+    fn a_second_of_single_changes_is_kept() {
+        let recent = pushed(BUDGET, 20_000, 1, 10);
+        assert_eq!(recent.commits.len(), MAX_COMMITS);
+        let oldest = Revision(20_000 - MAX_COMMITS as i64);
+        assert_eq!(recent.after(oldest, usize::MAX).unwrap().len(), MAX_COMMITS);
+        assert!(recent.after(Revision(oldest.0 - 1), usize::MAX).is_none(), "gone: the log has it");
+        let last = recent.after(Revision(19_999), 1).unwrap();
+        assert_eq!((last.len(), last[0].revision), (1, Revision(20_000)));
+        assert!(recent.after(Revision(20_000), 1).unwrap().is_empty());
+        assert_eq!(recent.after(oldest, 500).unwrap().len(), 500, "as many as asked for");
+    }
+
+    #[test]
+    fn bulks_are_kept_by_their_facts_and_the_last_one_in_any_case() {
+        assert_eq!(pushed(BUDGET, 100, 1_000, 0).commits.len(), MAX_FACTS / 1_000);
+        assert_eq!(pushed(BUDGET, 3, MAX_FACTS + 1, 0).commits.len(), 1);
+    }
+
+    #[test]
+    fn what_is_large_is_kept_by_its_bytes_and_the_account_is_told_them() {
+        let recent = pushed(1024 * 1024, 1_000, 1, 512);
+        assert!(recent.bytes() <= 1024 * 1024 / SHARE, "{}", recent.bytes());
+        assert!(recent.commits.len() > 20, "{}", recent.commits.len());
+    }
+
+    #[test]
+    fn bytes_follow_what_comes_and_goes() {
+        let mut recent = pushed(BUDGET, 1_000, 3, 20);
+        let one = heap_bytes(&commit(1, 3, 20));
+        assert_eq!(recent.bytes() - recent.commits.capacity() * size_of::<Arc<Recorded>>(), 1_000 * one);
+        recent.clear();
+        assert_eq!(recent.bytes(), 0);
+        assert!(recent.after(Revision(1_000), 1).is_none());
+    }
+}
