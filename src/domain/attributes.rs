@@ -17,6 +17,11 @@ pub struct Attributes(Box<str>);
 pub struct AttributesRef<'a>(&'a str);
 
 impl Attributes {
+    /// Bytes of memory they take, beside themselves.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// The same, borrowed.
     pub fn as_ref(&self) -> AttributesRef<'_> {
         AttributesRef(&self.0)

@@ -107,10 +107,7 @@ fn of_fact(fact: &Fact) -> usize {
 }
 
 fn of_projection(projection: &Projection) -> usize {
-    /// Entries of a map lie in nodes of eleven, which are about two thirds full, with some overhead.
-    const ENTRY: usize = 2 * size_of::<String>() * 3 / 2 + 16;
-    let attribute = |(key, value): (&String, &String)| ENTRY + allocated(key.len()) + allocated(value.len());
-    allocated(projection.stage.len()) + projection.attributes.iter().map(attribute).sum::<usize>()
+    allocated(projection.stage.len()) + allocated(projection.attributes.bytes())
 }
 
 fn of_member(member: &Member) -> usize {
