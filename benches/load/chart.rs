@@ -1,50 +1,73 @@
-//! The ratios as bars. Written by hand: a chart library is a larger dependency than forty rectangles.
+//! The results as bars. Written by hand: a chart library is a larger dependency than forty rectangles.
 
 use std::fmt::Write;
 
 use super::measure::{Goal, Row};
+use super::report::figure_text;
 
-const LINE: usize = 26;
-const NAMES: usize = 560;
-const BARS: f64 = 360.0;
+/// Each row has two lines of text beside its bar.
+const ROW: usize = 40;
+const NAMES: f64 = 600.0;
+const BARS: f64 = 260.0;
+const WIDTH: usize = 1_100;
+/// How far from the goal the scale reaches, either way.
+const REACH: f64 = 8.0;
 
-/// Each comparison with a goal, as a bar on a logarithmic scale; the tick on it is the goal.
+/// Each row with a goal as a bar: how far it is from the goal, on a logarithmic scale, to the right when it is passed.
 pub fn svg(rows: &[Row]) -> String {
-    let compared: Vec<_> = rows.iter().filter_map(|row| Some((row, row.ratio?))).collect();
-    let height = compared.len() * LINE + 40;
+    let judged: Vec<_> = rows.iter().filter_map(|row| Some((row, passed_by(row)?))).collect();
+    let height = judged.len() * ROW + 50;
+    let goal = NAMES + BARS / 2.0;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1000 {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <rect width=\"1000\" height=\"{height}\" fill=\"#fff\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
+         font-size=\"13\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n\
+         <text x=\"{goal}\" y=\"20\" text-anchor=\"middle\" font-weight=\"bold\">goal</text>\n"
     );
-    for (line, (row, ratio)) in compared.into_iter().enumerate() {
-        bar(&mut svg, line * LINE + 20, row, ratio);
+    for (place, (row, passed_by)) in judged.into_iter().enumerate() {
+        bar(&mut svg, place * ROW + 30, row, passed_by);
     }
-    svg.push_str("</svg>\n");
+    let bottom = height - 12;
+    svg.push_str(&format!(
+        "<line x1=\"{goal}\" y1=\"26\" x2=\"{goal}\" y2=\"{bottom}\" stroke=\"#000\" stroke-width=\"2\"/>\n</svg>\n"
+    ));
     svg
 }
 
-fn bar(svg: &mut String, top: usize, row: &Row, ratio: f64) {
-    let limit = row.limit.as_ref().map_or("", |(name, _)| *name);
-    let color = match row.is_met() {
-        Some(true) => "#2e7d32",
-        Some(false) => "#c62828",
-        None => "#607d8b",
-    };
-    let (name, width, text) = (escaped(&format!("{} : {limit}", row.what)), width(ratio), top + 13);
-    // Writing to a string does not fail.
-    let _ = writeln!(svg, "<text x=\"{}\" y=\"{text}\" text-anchor=\"end\">{name}</text>", NAMES - 10);
-    let _ = writeln!(svg, "<rect x=\"{NAMES}\" y=\"{top}\" width=\"{width:.0}\" height=\"18\" fill=\"{color}\"/>");
-    let after = NAMES as f64 + width + 6.0;
-    let _ = writeln!(svg, "<text x=\"{after:.0}\" y=\"{text}\">{ratio:.2}x</text>");
-    if let Goal::RatioAtLeast(goal) | Goal::RatioAtMost(goal) = row.goal {
-        let at = NAMES as f64 + self::width(goal);
-        let _ = writeln!(svg, "<rect x=\"{at:.0}\" y=\"{}\" width=\"2\" height=\"24\" fill=\"#000\"/>", top - 3);
+/// 1 where the goal is just reached, 2 where twice as much is.
+fn passed_by(row: &Row) -> Option<f64> {
+    match (row.goal, row.ratio) {
+        (Goal::RatioAtLeast(goal), Some(ratio)) => Some(ratio / goal),
+        (Goal::RatioAtMost(goal), Some(ratio)) => Some(goal / ratio),
+        (Goal::AtMost(goal), _) => Some(goal / row.ours.median),
+        (Goal::RatioAtLeast(_) | Goal::RatioAtMost(_) | Goal::None, _) => None,
     }
 }
 
-/// From a tenth to a thousand times.
-fn width(ratio: f64) -> f64 {
-    ((ratio.log10() + 1.0) / 4.0).clamp(0.01, 1.0) * BARS
+fn bar(svg: &mut String, top: usize, row: &Row, passed_by: f64) {
+    let color = if passed_by >= 1.0 { "#2e7d32" } else { "#c62828" };
+    let (names, first, second, middle) = (NAMES - 12.0, top + 14, top + 30, top + 23);
+    let width = ((passed_by.ln() / REACH.ln() + 1.0) / 2.0).clamp(0.01, 1.0) * BARS;
+    let ours = figure_text(&row.ours, row.unit);
+    let against = match &row.limit {
+        Some((name, limit)) => format!("{ours} : {} {name}", figure_text(limit, row.unit)),
+        None => ours,
+    };
+    let reached = match (row.goal, row.ratio) {
+        (Goal::RatioAtLeast(goal), Some(ratio)) => format!("{ratio:.2}x, at least {goal}x"),
+        (Goal::RatioAtMost(goal), Some(ratio)) => format!("{ratio:.2}x, at most {goal}x"),
+        (Goal::AtMost(goal), _) => format!("at most {goal}"),
+        _ => String::new(),
+    };
+    let (what, against, after) = (escaped(&row.what), escaped(&against), NAMES + BARS + 10.0);
+    // Writing to a string does not fail.
+    let _ = write!(
+        svg,
+        "<text x=\"{names}\" y=\"{first}\" text-anchor=\"end\">{what}</text>\n\
+         <text x=\"{names}\" y=\"{second}\" text-anchor=\"end\" font-size=\"11\" fill=\"#666\">{against}</text>\n\
+         <rect x=\"{NAMES}\" y=\"{}\" width=\"{width:.0}\" height=\"22\" fill=\"{color}\"/>\n\
+         <text x=\"{after}\" y=\"{middle}\">{reached}</text>\n",
+        top + 7
+    );
 }
 
 fn escaped(text: &str) -> String {

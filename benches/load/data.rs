@@ -1,22 +1,43 @@
-//! The leads that are measured with, and their names.
+//! The leads that are measured with, and their names. A lead is a number in its account, and all about it follows from that.
 
-use anyhow::Result;
-use ownership_proto::v1::lead_service_client::LeadServiceClient;
-use ownership_proto::v1::member_service_client::MemberServiceClient;
-use ownership_proto::v1::{Member, NewLead, RegisterLeadsRequest, UpsertMembersRequest};
-use prost_types::Timestamp;
-use sqlx::postgres::PgPool;
-use tokio::task::JoinSet;
-use tonic::transport::Channel;
-
-use super::process::Process;
-use super::profile::Profile;
-
-const STAGES: [&str; 5] = ["Prospecting", "Qualified", "Demo", "Negotiation", "Won"];
-/// The most that one call takes.
-const CHUNK: usize = 1_000;
+/// Members of an account. Each owns as many leads as the others.
+pub const OWNERS: usize = 200;
+/// Where leads can stand.
+pub const STAGES: [&str; 5] = ["Prospecting", "Qualified", "Demo", "Negotiation", "Won"];
+/// When the first lead was created, in seconds of the epoch. Each of the others follows seven seconds after the one before.
+pub const FIRST_CREATED: i64 = 1_700_000_000;
+/// Seconds from the creation of one lead to that of the next.
+pub const CREATED_EVERY: i64 = 7;
+/// Leads stay in a stage before their own for up to 30 days.
+pub const STAGE_ENTERED_WITHIN: i64 = 30 * 86_400;
 /// Spreads neighbouring numbers over all ids, as random ids are.
 pub const SCATTER: usize = 2_654_435_761;
+
+/// How many accounts a database has, and how large they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub accounts: usize,
+    /// Of each account.
+    pub leads: usize,
+}
+
+impl Shape {
+    /// The name of any account.
+    pub fn any_account(self) -> String {
+        account_id(any(self.accounts))
+    }
+
+    /// The id of any lead, of whichever account.
+    pub fn any_lead(self) -> String {
+        lead_id(any(self.leads))
+    }
+
+    /// Some different leads of an account, spread over it.
+    pub fn some_leads(self, count: usize) -> Vec<String> {
+        let (start, step) = (any(self.leads), (self.leads / count).max(1));
+        (0..count).map(|index| lead_id((start + index * step) % self.leads)).collect()
+    }
+}
 
 /// The name of an account.
 pub fn account_id(account: usize) -> String {
@@ -28,7 +49,12 @@ pub fn member_id(member: usize) -> String {
     format!("member{member}")
 }
 
-/// The id of a lead: 36 characters. [`LEAD_ID_SQL`] makes the same.
+/// The name of any member.
+pub fn any_member() -> String {
+    member_id(any(OWNERS))
+}
+
+/// The id of a lead: 36 characters. [`lead_id_sql`] makes the same.
 pub fn lead_id(lead: usize) -> String {
     format!("{:08x}-0000-7000-8000-{lead:012x}", (lead * SCATTER) & 0xffff_ffff)
 }
@@ -46,73 +72,15 @@ pub fn any(below: usize) -> usize {
     fastrand::usize(..below)
 }
 
-/// Some different leads of an account, spread over it.
-pub fn some_leads(profile: &Profile, count: usize) -> Vec<String> {
-    let all = profile.leads_per_account();
-    let (start, step) = (any(all), (all / count).max(1));
-    (0..count).map(|index| lead_id((start + index * step) % all)).collect()
+/// Owner, stage and whether it is closed, of a lead as it was filled in. Every owner has leads of each kind.
+pub fn kind(lead: usize) -> (usize, usize, bool) {
+    let (owner, rest) = (lead % OWNERS, lead / OWNERS);
+    (owner, rest % STAGES.len(), (rest / STAGES.len()).is_multiple_of(4))
 }
 
-/// Fills a database through the service itself.
-pub async fn load(service: &Process, profile: &Profile) -> Result<()> {
-    let mut all = JoinSet::new();
-    for account in 0..profile.accounts {
-        let channel = service.channels[account % service.channels.len()].clone();
-        all.spawn(load_account(channel, account, *profile));
-    }
-    while let Some(loaded) = all.join_next().await {
-        loaded??;
-    }
-    Ok(())
-}
-
-async fn load_account(channel: Channel, account: usize, profile: Profile) -> Result<()> {
-    let account_id = account_id(account);
-    let members = (0..profile.members).map(member).collect();
-    let request = UpsertMembersRequest { account_id: account_id.clone(), members, context: None };
-    MemberServiceClient::new(channel.clone()).upsert_members(request).await?;
-    let mut client = LeadServiceClient::new(channel);
-    for start in (0..profile.leads_per_account()).step_by(CHUNK) {
-        let leads = (start..profile.leads_per_account().min(start + CHUNK)).map(|lead| new_lead(lead, &profile));
-        let request =
-            RegisterLeadsRequest { account_id: account_id.clone(), leads: leads.collect(), ..Default::default() };
-        client.register_leads(request).await?;
-    }
-    Ok(())
-}
-
-fn member(number: usize) -> Member {
-    Member {
-        member_id: member_id(number),
-        display_name: format!("Member {number}"),
-        email: format!("member{number}@example.com"),
-        ..Member::default()
-    }
-}
-
-fn new_lead(number: usize, profile: &Profile) -> NewLead {
-    let created = Timestamp { seconds: 1_700_000_000 + i64::try_from(number).unwrap_or_default() * 7, nanos: 0 };
-    NewLead {
-        lead_id: lead_id(number),
-        owner_id: Some(member_id(number % profile.owners())),
-        stage: STAGES[number / profile.owners() % STAGES.len()].to_owned(),
-        closed: number.is_multiple_of(4),
-        created_at: Some(created),
-        ..NewLead::default()
-    }
-}
-
-/// A copy of the leads under the index that answers a page from nothing else, and fresh statistics.
-pub async fn index(pool: &PgPool) -> Result<()> {
-    let statements = [
-        "create table page_of_leads as select * from lead",
-        "create index on page_of_leads (account_id, owner_id, created_at desc, lead_id) \
-         include (owner_since, revision, stage, stage_entered_at, closed, source, attributes)",
-        "vacuum analyze",
-        "checkpoint",
-    ];
-    for statement in statements {
-        sqlx::query(statement).execute(pool).await?;
-    }
-    Ok(())
+/// When a lead was created and when it entered its stage, in seconds of the epoch.
+pub fn times(lead: usize) -> (i64, i64) {
+    let number = i64::try_from(lead).unwrap_or_default();
+    let created = FIRST_CREATED + number * CREATED_EVERY;
+    (created, created + number * 7_919 % STAGE_ENTERED_WITHIN)
 }

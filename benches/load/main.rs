@@ -9,16 +9,21 @@
     reason = "a program of its own, which prints, and makes its own times and tasks"
 )]
 
+mod bare;
+mod calls;
 mod chart;
+mod copy;
 mod data;
+mod docs;
 mod drive;
-mod echo;
+mod fill;
 mod measure;
 mod measurements;
 mod pgbench;
 mod process;
 mod profile;
 mod report;
+mod wire;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +33,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use measure::{Measurement, Row};
+use report::Run;
 use world::World;
 
 /// Measures the service under load.
@@ -36,9 +42,12 @@ struct Arguments {
     /// How much to measure.
     #[arg(long, value_enum, default_value = "short")]
     profile: ProfileName,
-    /// Only measurements whose name contains this.
+    /// Only measurements whose name contains this, or one of these.
     #[arg(long)]
-    only: Option<String>,
+    only: Vec<String>,
+    /// Write table and chart into the documentation as well.
+    #[arg(long)]
+    docs: bool,
     /// Where to write the results.
     #[arg(long, default_value = "target/bench/latest.json")]
     json: PathBuf,
@@ -62,14 +71,17 @@ enum ProfileName {
 enum Part {
     /// Serves as the bare server.
     #[command(hide = true)]
-    Echo,
+    Bare {
+        /// What watches are sent.
+        messages: Option<PathBuf>,
+    },
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Part::Echo) = arguments.part {
-        return echo::serve().await;
+    if let Some(Part::Bare { messages }) = arguments.part {
+        return bare::serve(messages.as_deref()).await;
     }
     if std::env::var_os("OWNERSHIP_BENCH_POSTGRES").is_none() {
         println!("load: skipped, it needs a database of its own: benches/run");
@@ -79,31 +91,35 @@ async fn main() -> Result<()> {
         ProfileName::Short => profile::SHORT,
         ProfileName::Long => profile::LONG,
     };
-    let wanted = |one: &dyn Measurement| arguments.only.as_ref().is_none_or(|part| one.what().contains(part));
-    let bar = ProgressBar::new_spinner().with_message(format!("filling the databases with {} leads", profile.leads));
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    let world = World::create(profile).await?;
+    let only = &arguments.only;
+    let wanted = |one: &dyn Measurement| only.is_empty() || only.iter().any(|part| one.what().contains(part.as_str()));
+    let world = World::new(profile)?;
     let all = measurements::all().into_iter().filter(|one| wanted(one.as_ref())).collect();
-    let (rows, failed) = take_all(all, &world, &bar).await;
+    let (rows, failed) = take_all(all, &world).await;
+    let run = Run::of(&world).await?;
     println!("{}", report::table(&rows));
-    write(&arguments.json, &format!("{:#}\n", report::json(&rows, &profile)))?;
+    write(&arguments.json, &format!("{:#}\n", report::json(&rows, &run)))?;
     write(&arguments.svg, &chart::svg(&rows))?;
+    if arguments.docs {
+        docs::write(&rows, &run)?;
+    }
     if failed.is_empty() { Ok(()) } else { bail!("not measured:\n{}", failed.join("\n")) }
 }
 
 /// Measures one after the other. One that fails does not spoil the others.
-async fn take_all(all: Vec<Box<dyn Measurement>>, world: &World, bar: &ProgressBar) -> (Vec<Row>, Vec<String>) {
-    let samples: usize = all.iter().map(|one| one.sides(world).len() * world.profile.rounds).sum();
-    bar.set_length(samples as u64);
-    if let Ok(style) = ProgressStyle::with_template("[{elapsed_precise}] {wide_bar} {pos}/{len} {msg}") {
+async fn take_all(all: Vec<Box<dyn Measurement>>, world: &World) -> (Vec<Row>, Vec<String>) {
+    let bar = ProgressBar::new(all.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("[{elapsed_precise}] {pos}/{len} {msg}") {
         bar.set_style(style);
     }
+    bar.enable_steady_tick(std::time::Duration::from_millis(500));
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
     for one in all {
-        match measure::take(one.as_ref(), world, bar).await {
+        match measure::take(one.as_ref(), world, &bar).await {
             Ok(measured) => rows.extend(measured),
             Err(error) => failed.push(format!("{}: {error:#}", one.what())),
         }
+        bar.inc(1);
     }
     bar.finish_and_clear();
     (rows, failed)

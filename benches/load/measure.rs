@@ -31,11 +31,11 @@ pub enum Goal {
 }
 
 /// Takes one sample.
-pub type Sampler<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<f64>> + 'a>;
+pub type Sampler<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<f64>> + Send + Sync + 'a>;
 
 /// One of the things that are compared.
 pub struct Side<'a> {
-    pub name: &'static str,
+    pub name: String,
     /// Of ours against this.
     pub goal: Goal,
     pub sample: Sampler<'a>,
@@ -43,24 +43,50 @@ pub struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// A side whose samples are futures.
-    pub fn new<F>(name: &'static str, goal: Goal, sample: impl Fn() -> F + 'a) -> Self
+    pub fn new<F>(name: impl Into<String>, goal: Goal, sample: impl Fn() -> F + Send + Sync + 'a) -> Self
     where
         F: Future<Output = Result<f64>> + Send + 'a,
     {
-        Self { name, goal, sample: Box::new(move || Box::pin(sample())) }
+        Self { name: name.into(), goal, sample: Box::new(move || Box::pin(sample())) }
+    }
+
+    /// Ours, which has no goal by itself.
+    pub fn ours<F>(sample: impl Fn() -> F + Send + Sync + 'a) -> Self
+    where
+        F: Future<Output = Result<f64>> + Send + 'a,
+    {
+        Self::new("ours", Goal::None, sample)
     }
 }
 
 /// Something to be measured.
-pub trait Measurement {
+#[tonic::async_trait]
+pub trait Measurement: Send + Sync {
     /// What, for the table.
     fn what(&self) -> String;
 
     /// What its figures are.
     fn unit(&self) -> Unit;
 
-    /// Ours first, then what it is compared with. A goal of ours is one that needs no comparison.
-    fn sides<'a>(&'a self, world: &'a World) -> Vec<Side<'a>>;
+    /// Starts what is needed. Ours first, then what it is compared with. A goal of ours is one that needs no comparison.
+    async fn sides<'a>(&'a self, world: &'a World) -> Result<Vec<Side<'a>>>;
+
+    /// The lines that the samples of each side make: ours against each of the others.
+    fn rows(&self, sides: &[Side<'_>], samples: &[Vec<f64>]) -> Vec<Row> {
+        let against =
+            sides.iter().zip(samples).skip(1).map(|(side, limit)| {
+                Row::compared(self.what(), self.unit(), side.goal, (&samples[0], &side.name, limit))
+            });
+        let alone = (sides.len() == 1).then(|| Row {
+            what: self.what(),
+            unit: self.unit(),
+            ours: Figure::of(&samples[0]),
+            limit: None,
+            ratio: None,
+            goal: sides[0].goal,
+        });
+        alone.into_iter().chain(against).collect()
+    }
 }
 
 /// The samples of one side.
@@ -93,13 +119,20 @@ pub struct Row {
     pub unit: Unit,
     pub ours: Figure,
     /// Name and figure of what it is compared with.
-    pub limit: Option<(&'static str, Figure)>,
+    pub limit: Option<(String, Figure)>,
     /// Median of the ratios of the rounds: what disturbs a round as a whole cancels out.
     pub ratio: Option<f64>,
     pub goal: Goal,
 }
 
 impl Row {
+    /// Samples beside those of a limit.
+    pub fn compared(what: String, unit: Unit, goal: Goal, (ours, name, limit): (&[f64], &str, &[f64])) -> Self {
+        let ratios: Vec<_> = ours.iter().zip(limit).map(|(ours, limit)| ours / limit).collect();
+        let ratio = Some(Figure::of(&ratios).median);
+        Self { what, unit, ours: Figure::of(ours), limit: Some((name.to_owned(), Figure::of(limit))), ratio, goal }
+    }
+
     /// Whether something else used the machine meanwhile, by the look of it.
     pub fn is_disturbed(&self) -> bool {
         let limit = self.limit.as_ref().map_or(0.0, |(_, figure)| figure.spread);
@@ -119,31 +152,14 @@ impl Row {
 
 /// Measures all sides in turn, round by round.
 pub async fn take(measurement: &dyn Measurement, world: &World, bar: &ProgressBar) -> Result<Vec<Row>> {
-    let sides = measurement.sides(world);
+    bar.set_message(format!("{}: preparing", measurement.what()));
+    let sides = measurement.sides(world).await?;
     let mut samples = vec![Vec::new(); sides.len()];
-    for _ in 0..world.profile.rounds {
+    for round in 1..=world.profile.rounds {
         for (side, taken) in sides.iter().zip(&mut samples) {
-            bar.set_message(format!("{}: {}", measurement.what(), side.name));
-            taken.push((side.sample)().await.with_context(|| side.name)?);
-            bar.inc(1);
+            bar.set_message(format!("{}: {}, round {round}", measurement.what(), side.name));
+            taken.push((side.sample)().await.with_context(|| side.name.clone())?);
         }
     }
-    Ok(rows(measurement, &sides, &samples))
-}
-
-fn rows(measurement: &dyn Measurement, sides: &[Side<'_>], samples: &[Vec<f64>]) -> Vec<Row> {
-    let row = |goal, limit, ratio| Row {
-        what: measurement.what(),
-        unit: measurement.unit(),
-        ours: Figure::of(&samples[0]),
-        limit,
-        ratio,
-        goal,
-    };
-    let against = sides.iter().zip(samples).skip(1).map(|(side, limit)| {
-        let ratios: Vec<_> = samples[0].iter().zip(limit).map(|(ours, limit)| ours / limit).collect();
-        row(side.goal, Some((side.name, Figure::of(limit))), Some(Figure::of(&ratios).median))
-    });
-    let alone = (sides.len() == 1 || sides[0].goal != Goal::None).then(|| row(sides[0].goal, None, None));
-    alone.into_iter().chain(against).collect()
+    Ok(measurement.rows(&sides, &samples))
 }

@@ -1,47 +1,50 @@
 //! Bare statements, as fast as the database's own benchmark sends them.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, ensure};
 
-use super::data::lead_id_sql;
-use super::world::World;
+use super::data::{OWNERS, Shape, lead_id_sql};
+use super::world::{Database, World};
 
 /// A script of pgbench and how often it is taken, compared with others of the same run.
 pub struct Script {
-    pub name: &'static str,
+    pub name: String,
     pub sql: String,
     pub weight: u32,
 }
 
-/// Transactions a second.
-pub async fn run(world: &World, scripts: &[Script], clients: u32) -> Result<f64> {
-    let profile = &world.profile;
-    let seconds = (profile.warm + profile.time).as_secs().max(1);
-    let mut command = Command::new(&world.pgbench);
+/// Transactions a second. Lists are strings that scripts may name, as `:list0` and so on.
+pub async fn run(
+    world: &World,
+    database: &Database,
+    scripts: &[Script],
+    clients: u32,
+    lists: &[String],
+) -> Result<f64> {
+    let seconds = (world.profile.warm + world.profile.time).as_secs_f64().round().max(1.0);
+    let mut command = world.postgres_program("pgbench");
     command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
     command.arg(format!("--client={clients}")).arg(format!("--time={seconds}"));
+    for (number, list) in lists.iter().enumerate() {
+        command.arg(format!("--define=list{number}={list}"));
+    }
     for Script { name, sql, weight } in scripts {
-        let path = world.scratch.path().join(format!("{name}.sql"));
-        std::fs::write(&path, format!("{}{sql};\n", variables(world)))?;
+        let path = world.file(&format!("{name}.sql"));
+        std::fs::write(&path, format!("{}{sql};\n", variables(database.shape)))?;
         command.arg(format!("--file={}@{weight}", path.display()));
     }
-    command.arg(&world.postgres);
+    command.arg(&database.url);
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
+    let failed = text.lines().find_map(|line| line.strip_prefix("number of failed transactions: "));
+    ensure!(failed.is_some_and(|line| line.starts_with("0 ")), "pgbench had failures");
     let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench printed no tps")?;
     Ok(rate.split_whitespace().next().unwrap_or_default().parse()?)
 }
 
-fn variables(world: &World) -> String {
-    let profile = &world.profile;
-    format!(
-        "\\set account random(0, {})\n\\set lead random(0, {})\n\\set owner random(0, {})\n",
-        profile.accounts - 1,
-        profile.leads_per_account() - 1,
-        profile.owners() - 1
-    )
+fn variables(Shape { accounts, leads }: Shape) -> String {
+    let (account, lead, owner) = (accounts - 1, leads - 1, OWNERS - 1);
+    format!("\\set account random(0, {account})\n\\set lead random(0, {lead})\n\\set owner random(0, {owner})\n")
 }
 
 /// What the service writes for an assign, as one statement: the head under lock, the lead, the log.
@@ -63,7 +66,7 @@ pub fn assign(weight: u32) -> Script {
            changed.lead_id, before.owner_id, changed.owner_id, head.changed_at, 'anonymous', 'api', '' \
          from head, before, changed"
     );
-    Script { name: "assign", sql, weight }
+    Script { name: "assign".to_owned(), sql, weight }
 }
 
 /// The owner of one lead, by the key.
@@ -72,7 +75,7 @@ pub fn owner(weight: u32) -> Script {
     let sql = format!(
         "select lead_id, owner_id, owner_since, revision from lead where account_id = 'bench' || :account and lead_id = {lead}"
     );
-    Script { name: "owner", sql, weight }
+    Script { name: "owner".to_owned(), sql, weight }
 }
 
 /// The newest leads of an owner, from an index that holds all that is asked for.
@@ -81,18 +84,26 @@ pub fn page(weight: u32) -> Script {
                attributes from page_of_leads where account_id = 'bench' || :account and owner_id = 'member' || :owner \
                order by created_at desc, lead_id limit 100"
         .to_owned();
-    Script { name: "page", sql, weight }
+    Script { name: "page".to_owned(), sql, weight }
 }
 
-/// Who sends to a hundred leads.
-pub fn senders(world: &World, weight: u32) -> Script {
-    let all = world.profile.leads_per_account();
-    let lead = lead_id_sql(&format!("(:lead + number * {}) % {all}", (all / 100).max(1)));
-    let sql = format!(
-        "select lead.lead_id, member.member_id, member.display_name, member.email from lead left join member \
-         on member.account_id = lead.account_id and member.member_id = lead.owner_id and member.standing <> 'inactive' \
-         where lead.account_id = 'bench' || :account \
-         and lead.lead_id = any(array(select {lead} from generate_series(0, 99) as number))"
-    );
-    Script { name: "senders", sql, weight }
+/// What is asked about lists of leads.
+pub const OWNERS_OF: &str =
+    "select lead_id, owner_id, owner_since, revision from lead where account_id = :account and lead_id = any(:leads)";
+/// Who sends to the leads of a list.
+pub const SENDERS_OF: &str = "select lead.lead_id, member.member_id, member.display_name, member.email from lead \
+     left join member on member.account_id = lead.account_id and member.member_id = lead.owner_id \
+     and member.standing <> 'inactive' where lead.account_id = :account and lead.lead_id = any(:leads)";
+
+/// A statement about each of some lists of leads, in equal parts of a weight, and the lists as parameters for it.
+pub fn about(statement: &str, lists: &[(String, Vec<String>)], weight: u32) -> (Vec<Script>, Vec<String>) {
+    let script = |(number, (account, _)): (usize, &(String, Vec<String>))| Script {
+        name: format!("list{number}"),
+        sql: statement
+            .replace(":account", &format!("'{account}'"))
+            .replace(":leads", &format!(":list{number}::text[]")),
+        weight,
+    };
+    let text = |(_, leads): &(String, Vec<String>)| format!("{{{}}}", leads.join(","));
+    (lists.iter().enumerate().map(script).collect(), lists.iter().map(text).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use tonic::transport::Channel;
@@ -19,8 +19,8 @@ pub struct Process {
     _stdout: BufReader<ChildStdout>,
     pub url: String,
     pub channels: Vec<Channel>,
-    /// From its start until it accepted calls.
-    pub start: Duration,
+    /// When it was started.
+    pub began: Instant,
 }
 
 impl Process {
@@ -31,12 +31,16 @@ impl Process {
         let mut stdout = BufReader::new(child.stdout.take().context("no pipe")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
-        let start = began.elapsed();
-        let mut process = Self { child, _stdout: stdout, url: String::new(), channels: Vec::new(), start };
+        let mut process = Self { child, _stdout: stdout, url: String::new(), channels: Vec::new(), began };
         let (_, url) = line.trim().rsplit_once(" listening on ").context("a server did not start")?;
         process.url = url.to_owned();
         process.channels = drive::connect(url, CONNECTIONS).await?;
         Ok(process)
+    }
+
+    /// A connection.
+    pub fn channel(&self) -> Channel {
+        self.channels[0].clone()
     }
 
     /// Bytes of memory that are resident.

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use super::data::Shape;
+
 /// The size of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Profile {
     pub name: &'static str,
-    /// In all accounts together.
-    pub leads: usize,
-    pub accounts: usize,
-    /// Members of each account.
-    pub members: usize,
-    /// Leads of one owner. There are as many owners among the members as that makes.
-    pub leads_per_owner: usize,
+    /// The ten accounts that most is measured with.
+    pub many: Shape,
+    /// Leads of the large account, for what takes one account as a whole.
+    pub large: usize,
+    /// Leads of one account as it grows.
+    pub growth: &'static [usize],
     /// Samples of each side of a comparison.
     pub rounds: usize,
     /// Before each sample, under the same load.
@@ -24,33 +25,28 @@ pub struct Profile {
 /// Under five minutes.
 pub const SHORT: Profile = Profile {
     name: "short",
-    leads: 100_000,
-    accounts: 10,
-    members: 200,
-    leads_per_owner: 500,
+    many: Shape { accounts: 10, leads: 20_000 },
+    large: 100_000,
+    growth: &[100_000, 1_000_000],
     rounds: 3,
-    warm: Duration::from_millis(500),
-    time: Duration::from_millis(1_500),
+    warm: Duration::from_millis(250),
+    time: Duration::from_secs(1),
 };
 
 /// For the documentation.
 pub const LONG: Profile = Profile {
     name: "long",
-    leads: 1_000_000,
+    many: Shape { accounts: 10, leads: 100_000 },
+    large: 1_000_000,
+    growth: &[100_000, 1_000_000, 5_000_000],
     rounds: 5,
-    warm: Duration::from_secs(3),
-    time: Duration::from_secs(8),
-    ..SHORT
+    warm: Duration::from_secs(1),
+    time: Duration::from_secs(3),
 };
 
 impl Profile {
-    /// Leads of one account.
-    pub fn leads_per_account(&self) -> usize {
-        self.leads / self.accounts
-    }
-
-    /// Members of one account who own leads.
-    pub fn owners(&self) -> usize {
-        (self.leads_per_account() / self.leads_per_owner).clamp(1, self.members)
+    /// Warm-up and length of a sample.
+    pub fn span(&self) -> (Duration, Duration) {
+        (self.warm, self.time)
     }
 }

@@ -1,10 +1,13 @@
 //! The results as a table for people and as JSON for programs.
 
+use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Value, json};
 
+use super::data::OWNERS;
 use super::measure::{Figure, Goal, Row, Unit};
 use super::profile::Profile;
+use super::world::World;
 
 /// `what | ours | limit measured in this run | ratio | goal`
 pub fn table(rows: &[Row]) -> String {
@@ -28,10 +31,12 @@ pub fn table(rows: &[Row]) -> String {
     table.to_string()
 }
 
-fn figure_text(figure: &Figure, unit: Unit) -> String {
+/// Median and half the spread.
+pub fn figure_text(figure: &Figure, unit: Unit) -> String {
     let Figure { median, spread } = figure;
     let value = match unit {
-        Unit::PerSecond => format!("{median:.0}/s"),
+        Unit::PerSecond if *median < 100.0 => format!("{median:.1}/s"),
+        Unit::PerSecond => format!("{}/s", grouped(*median as usize)),
         Unit::Millis => format!("{median:.2} ms"),
         Unit::Bytes => format!("{median:.0} B"),
         Unit::Mebibytes => format!("{median:.1} MiB"),
@@ -39,7 +44,8 @@ fn figure_text(figure: &Figure, unit: Unit) -> String {
     format!("{value} ±{:.0}%", spread * 50.0)
 }
 
-fn goal_text(row: &Row) -> String {
+/// What was to be reached, and whether it was.
+pub fn goal_text(row: &Row) -> String {
     let goal = match row.goal {
         Goal::RatioAtLeast(least) => format!("at least {least}x"),
         Goal::RatioAtMost(most) => format!("at most {most}x"),
@@ -55,18 +61,47 @@ fn goal_text(row: &Row) -> String {
     format!("{goal}{verdict}{disturbed}").trim().to_owned()
 }
 
+/// What a run was.
+#[derive(Debug)]
+pub struct Run {
+    pub profile: Profile,
+    pub date: String,
+    pub processor: String,
+    pub cores: usize,
+    pub postgres: String,
+}
+
+impl Run {
+    /// On this machine, now.
+    pub async fn of(world: &World) -> Result<Self> {
+        let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpus.lines().find_map(|line| Some(line.strip_prefix("model name")?.split_once(": ")?.1));
+        Ok(Self {
+            profile: world.profile,
+            date: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+            processor: model.unwrap_or("unknown processor").to_owned(),
+            cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+            postgres: world.postgres_version().await?,
+        })
+    }
+}
+
 /// Everything, with the day and the machine.
-pub fn json(rows: &[Row], profile: &Profile) -> Value {
+pub fn json(rows: &[Row], run: &Run) -> Value {
     let rows: Vec<_> = rows.iter().map(row_json).collect();
+    let Run { profile, date, processor, cores, postgres } = run;
     json!({
         "profile": profile.name,
-        "leads": profile.leads,
-        "accounts": profile.accounts,
-        "members": profile.members,
+        "accounts": profile.many.accounts,
+        "leads_per_account": profile.many.leads,
+        "owners_per_account": OWNERS,
+        "leads_of_large_account": profile.large,
         "rounds": profile.rounds,
         "seconds": profile.time.as_secs_f64(),
-        "date": humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
-        "machine": machine(),
+        "date": date,
+        "processor": processor,
+        "cores": cores,
+        "postgres": postgres,
         "rows": rows,
     })
 }
@@ -86,10 +121,9 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-/// Processor and number of cores, as far as the system tells.
-fn machine() -> String {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!("{}, {cores} cores", model.unwrap_or("unknown processor"))
+/// A number as people read it.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let thousands: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    thousands.join(",")
 }

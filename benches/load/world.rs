@@ -1,82 +1,151 @@
-//! What all measurements share: the databases and how to start servers over them.
+//! What all measurements share: the databases, filled when they are first asked for, and how to start servers over them.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
-use super::data;
-use super::measurements::get;
+use super::data::{Shape, account_id, lead_id};
 use super::process::Process;
 use super::profile::Profile;
+use super::{fill, wire};
 
-/// Connections for bare statements: as many as pgbench was found to be quickest with.
-const CONNECTIONS: u32 = 16;
+/// Connections for bare statements that pgbench cannot send.
+const CONNECTIONS: u32 = 8;
 
 /// The databases that the service runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Store {
     Postgres,
     Sqlite,
 }
 
-/// The databases, filled, and the programs that use them.
+/// One of the databases.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub url: String,
+    pub shape: Shape,
+}
+
+impl Database {
+    /// Connections beside the service. Only to Postgres.
+    pub fn pool(&self) -> Result<PgPool> {
+        Ok(PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy(&self.url)?)
+    }
+}
+
+/// What a database is filled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Content {
+    /// The ten accounts.
+    Many(Store),
+    /// One account of so many leads.
+    One(usize),
+}
+
+/// The databases, and the programs that use them.
 pub struct World {
     pub profile: Profile,
-    /// Beside the service, on the same Postgres database.
-    pub pool: PgPool,
-    pub postgres: String,
-    pub pgbench: PathBuf,
-    pub scratch: TempDir,
+    server: String,
+    /// Where the programs of Postgres are.
+    postgres: PathBuf,
+    scratch: TempDir,
+    databases: Mutex<HashMap<Content, Database>>,
 }
 
 impl World {
-    /// Creates and fills the databases. `OWNERSHIP_BENCH_POSTGRES` names a server, `OWNERSHIP_BENCH_PGBENCH` the program.
-    pub async fn create(profile: Profile) -> Result<Self> {
+    /// `OWNERSHIP_BENCH_POSTGRES` names a server, `OWNERSHIP_BENCH_POSTGRES_BIN` the directory of its programs.
+    pub fn new(profile: Profile) -> Result<Self> {
         let server = std::env::var("OWNERSHIP_BENCH_POSTGRES").context("benches/run starts this with a Postgres")?;
-        let pgbench = std::env::var_os("OWNERSHIP_BENCH_PGBENCH").unwrap_or_else(|| "pgbench".into()).into();
-        let name = format!("bench_{}", std::process::id());
-        let admin = PgPool::connect(&server).await?;
-        sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await?;
-        let (base, _) = server.rsplit_once('/').context("a Postgres URL ends with the name of a database")?;
-        let postgres = format!("{base}/{name}");
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy(&postgres)?;
-        let world = Self { profile, pool, postgres, pgbench, scratch: TempDir::new()? };
-        world.fill().await?;
-        Ok(world)
+        let postgres = std::env::var_os("OWNERSHIP_BENCH_POSTGRES_BIN").unwrap_or_default().into();
+        Ok(Self { profile, server, postgres, scratch: TempDir::new()?, databases: Mutex::default() })
     }
 
-    async fn fill(&self) -> Result<()> {
-        for store in [Store::Postgres, Store::Sqlite] {
-            let migration = self.program(store).arg("migrate").stdout(Stdio::null()).status()?;
-            ensure!(migration.success(), "the migration failed");
-            data::load(&self.serve(store, &[]).await?, &self.profile).await?;
-        }
-        data::index(&self.pool).await
+    /// The ten accounts.
+    pub async fn many(&self, store: Store) -> Result<Database> {
+        self.database(Content::Many(store)).await
     }
 
-    fn program(&self, store: Store) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ownership"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OWNERSHIP_")) {
-            command.env_remove(name);
+    /// One account of so many leads, alone in its database: whatever scans a table scans nothing else.
+    pub async fn one(&self, leads: usize) -> Result<Database> {
+        self.database(Content::One(leads)).await
+    }
+
+    /// The large account.
+    pub async fn large(&self) -> Result<Database> {
+        self.one(self.profile.large).await
+    }
+
+    /// Which Postgres it is.
+    pub async fn postgres_version(&self) -> Result<String> {
+        let pool = PgPool::connect(&self.server).await?;
+        Ok(sqlx::query_scalar("show server_version").fetch_one(&pool).await?)
+    }
+
+    async fn database(&self, content: Content) -> Result<Database> {
+        let mut databases = self.databases.lock().await;
+        if let Some(database) = databases.get(&content) {
+            return Ok(database.clone());
         }
-        let url = match store {
-            Store::Postgres => self.postgres.clone(),
-            Store::Sqlite => format!("sqlite:{}", self.scratch.path().join("ownership.db").display()),
+        let database = self.create(content).await.with_context(|| format!("filling {content:?}"))?;
+        databases.insert(content, database.clone());
+        Ok(database)
+    }
+
+    async fn create(&self, content: Content) -> Result<Database> {
+        let shape = match content {
+            Content::Many(_) => self.profile.many,
+            Content::One(leads) => Shape { accounts: 1, leads },
         };
-        command.env("OWNERSHIP__DATABASE__URL", url);
-        command
+        let url = match content {
+            Content::Many(Store::Sqlite) => format!("sqlite:{}", self.scratch.path().join("ownership.db").display()),
+            Content::Many(Store::Postgres) => self.create_on_postgres("many").await?,
+            Content::One(leads) => self.create_on_postgres(&format!("one_{leads}")).await?,
+        };
+        let database = Database { url, shape };
+        let migration = program(&database).arg("migrate").stdout(Stdio::null()).status()?;
+        ensure!(migration.success(), "the migration failed");
+        let service = self.serve(&database, &[]).await?;
+        match content {
+            Content::Many(store) => {
+                fill::by_calls(&service, shape).await?;
+                if store == Store::Postgres {
+                    fill::covering_index(&database.pool()?).await?;
+                }
+            }
+            Content::One(leads) => {
+                let pool = database.pool()?;
+                fill::by_statement(&service, &pool, leads).await?;
+                if leads == self.profile.large {
+                    fill::covering_index(&pool).await?;
+                }
+            }
+        }
+        Ok(database)
+    }
+
+    async fn create_on_postgres(&self, name: &str) -> Result<String> {
+        let admin = PgPool::connect(&self.server).await?;
+        let name = format!("bench_{}_{name}", std::process::id());
+        sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await?;
+        let (base, _) = self.server.rsplit_once('/').context("a Postgres URL ends with the name of a database")?;
+        Ok(format!("{base}/{name}"))
     }
 
     /// Starts the service over a database, with settings that differ from the defaults.
-    pub async fn serve(&self, store: Store, settings: &[(&str, &str)]) -> Result<Process> {
-        let mut command = self.program(store);
+    pub async fn serve(&self, database: &Database, settings: &[(&str, &str)]) -> Result<Arc<Process>> {
+        let mut command = program(database);
         let common = [
             ("server.listen", "127.0.0.1:0"),
+            ("server.default_deadline", "5min"),
+            ("server.max_deadline", "5min"),
             ("telemetry.log", "warn"),
             ("memory.budget_bytes", "8000000000"),
             ("watch.per_caller", "2000"),
@@ -85,26 +154,53 @@ impl World {
             command.env(format!("OWNERSHIP__{}", key.to_uppercase().replace('.', "__")), value);
         }
         let log = File::options().create(true).append(true).open(self.scratch.path().join("service.log"))?;
-        Process::start({
-            command.arg("serve").stderr(log);
-            command
-        })
-        .await
+        command.arg("serve").stderr(log);
+        Ok(Arc::new(Process::start(command).await?))
     }
 
     /// As `serve`, with all accounts in memory: what their loading takes belongs to no sample.
-    pub async fn serve_loaded(&self, store: Store, settings: &[(&str, &str)]) -> Result<Process> {
-        let service = self.serve(store, settings).await?;
-        for account in 0..self.profile.accounts {
-            get(service.channels[0].clone(), account, self.profile, None).await?;
+    pub async fn serve_loaded(&self, database: &Database, settings: &[(&str, &str)]) -> Result<Arc<Process>> {
+        let service = self.serve(database, settings).await?;
+        for account in 0..database.shape.accounts {
+            first_use(&service, account).await?;
         }
         Ok(service)
     }
 
     /// Starts the bare server, which knows nothing but tonic.
-    pub async fn bare(&self) -> Result<Process> {
+    pub async fn bare(&self, message: Option<&Path>) -> Result<Arc<Process>> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("echo");
-        Process::start(command).await
+        command.arg("bare").args(message);
+        Ok(Arc::new(Process::start(command).await?))
     }
+
+    /// A program of Postgres.
+    pub fn postgres_program(&self, name: &str) -> Command {
+        Command::new(self.postgres.join(name))
+    }
+
+    /// A place for a file.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+}
+
+/// Has an account loaded.
+pub async fn first_use(service: &Process, account: usize) -> Result<()> {
+    let request = ownership_proto::v1::GetOwnerRequest {
+        account_id: account_id(account),
+        lead_id: lead_id(0),
+        ..Default::default()
+    };
+    wire::GET_OWNER.call(service.channel(), wire::encoded(&request)).await?;
+    Ok(())
+}
+
+fn program(database: &Database) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ownership"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OWNERSHIP_")) {
+        command.env_remove(name);
+    }
+    command.env("OWNERSHIP__DATABASE__URL", &database.url);
+    command
 }

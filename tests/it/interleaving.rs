@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 
 use crate::support::judge::{Picture, Remains, Sent};
-use crate::support::plan::{ACCOUNTS, Attempt, Patience, Plan, Wave, foundations, last_word, plan, request_id};
+use crate::support::plan::{ACCOUNTS, Attempt, Patience, Plan, Wave, caller, foundations, last_word, plan, request_id};
 use crate::support::{Database, Store, one_replica, store};
 
 /// Far more than anything takes.
@@ -171,7 +171,8 @@ impl<'a> Case<'a> {
         look(&fresh, &mut books);
         let accounts = self.accounts.iter().enumerate().zip(self.sent.iter().zip(books));
         let remains = accounts.map(|((number, account), (sent, books))| {
-            let ids: Vec<_> = (0..16).map(|id| request_id(number, id)).collect();
+            let caller = caller();
+            let ids: Vec<_> = (0..16).map(|id| (&caller, request_id(number, id))).collect();
             let (log, used) = fresh.runtime.block_on(async {
                 let log = store::facts::commits_after(fresh.ledger.log(), account, Revision::ZERO, 1 << 20).await;
                 (log.unwrap(), store::requests::find(fresh.ledger.log(), account, &ids).await.unwrap())

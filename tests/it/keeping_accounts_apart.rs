@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use tonic::Status;
 
 use crate::support::contract::methods;
-use crate::support::pb::{ChangeFilter, LeadUpdate, Member};
+use crate::support::pb::{ChangeFilter, LeadUpdate, Member, StreamSendersResponse};
 use crate::support::*;
 
 /// What a caller learns from an answer: everything but times and the ids it named itself.
@@ -67,6 +67,10 @@ async fn probe(method: &str, account: &Account, their_lead: &str, their_member: 
             ask!(account.timeline(their_lead)) + &ask!(account.changes().with(|request| request.filter = Some(filter)))
         }
         "ResolveSenders" => ask!(account.senders([their_lead, "mine"])),
+        "StreamSenders" => {
+            let told = told_in_all(account.stream_senders().ok().await).await;
+            told.replace(their_lead, "LEAD").replace(their_member, "MEMBER")
+        }
         "CountByOwner" => {
             let counts = account.counts().with(|request| {
                 request.owner_ids = vec![their_member.to_owned()];
@@ -87,6 +91,14 @@ async fn overhear(account: &Account, their_lead: &str, their_member: &str) -> St
     let mut watching = account.watch().earliest().filtered(filter).every(1).open().await;
     let heard = watching.next().await.unwrap();
     format!("{heard:?} up to {}", watching.position)
+}
+
+async fn told_in_all(mut stream: tonic::Streaming<StreamSendersResponse>) -> String {
+    let mut told = String::new();
+    while let Some(message) = stream.message().await.unwrap() {
+        told += &format!("{message:?}");
+    }
+    told
 }
 
 /// As `probe`, for the services that feed us.

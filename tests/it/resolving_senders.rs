@@ -1,6 +1,10 @@
 //! In whose name a message about a lead is sent.
 
-use crate::support::pb::{DefaultSender, Member, OwnerSkipped, ResolveSendersResponse, SenderStep, Settings};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::support::pb::{
+    DefaultSender, Member, OwnerSkipped, ResolveSendersResponse, SenderStep, Settings, StreamSendersRequest,
+};
 use crate::support::*;
 
 fn team() -> Settings {
@@ -141,6 +145,69 @@ async fn a_thousand_leads_resolve_in_one_snapshot() {
         assert_eq!((answer.resolutions.len(), answer.senders.len(), answer.revision), (1_000, 1, 2));
         let one_too_many = ids.iter().map(String::as_str).chain(["L1000"]);
         account.senders(one_too_many).refused().await.is("INVALID_FIELD").names(&["lead_ids"]);
+    })
+    .await;
+}
+
+/// Everything that a stream tells: per lead the name of its sender, and the revision.
+async fn streamed(call: Call<StreamSendersRequest>) -> (BTreeMap<String, Option<String>>, i64) {
+    let mut stream = call.ok().await;
+    let (mut senders, mut told, mut revisions) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    while let Some(message) = stream.message().await.unwrap() {
+        senders.extend(message.senders.into_iter().map(|sender| sender.name));
+        for one in message.resolutions {
+            let name = one.sender.map(|number| senders[number as usize].clone());
+            assert!(told.insert(one.lead_id.clone(), name).is_none(), "{} comes twice", one.lead_id);
+        }
+        revisions.insert(message.revision);
+    }
+    assert_eq!(revisions.len(), 1, "one snapshot has one revision");
+    (told, *revisions.first().unwrap())
+}
+
+#[tokio::test]
+async fn a_stream_tells_of_every_lead_what_a_single_answer_tells() {
+    check(async |world| {
+        let account = crew(world).await;
+        account.set_settings(team()).ok().await;
+        let (told, revision) = streamed(account.stream_senders()).await;
+        let single = account.senders(told.keys()).ok().await;
+        assert_eq!((told.len(), revision), (6, single.revision));
+        for (lead, sender, ..) in self::told(&single) {
+            assert_eq!(told[lead].as_deref(), sender, "{lead}");
+        }
+        let nothing = account.stream_senders().with(|request| {
+            request.filter = Some(pb::LeadFilter { stages: vec!["Nowhere".to_owned()], ..Default::default() });
+        });
+        assert_eq!(streamed(nothing).await, (BTreeMap::new(), revision));
+        let ahead = pb::Consistency { level: Some(pb::consistency::Level::AtLeastRevision(revision + 9)) };
+        let ahead = account.stream_senders().with(|request| request.consistency = Some(ahead));
+        ahead.refused().await.is("POSITION_IN_FUTURE");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_is_one_snapshot_while_leads_change_hands() {
+    check(async |world| {
+        let account = world.account();
+        account.members(["anna", "ben"]).await;
+        let leads: Vec<_> = (0..900).map(|number| format!("L{number}")).collect();
+        account.register(leads.iter().map(|lead| owned(lead, "anna")).collect::<Vec<_>>()).ok().await;
+        let handing_over = async {
+            for round in 0..20 {
+                let owner = ["ben", "anna"][round % 2];
+                account.bulk(leads.iter().map(|lead| to(lead, owner)).collect::<Vec<_>>()).ok().await;
+            }
+        };
+        let reading = async {
+            for _ in 0..40 {
+                let (told, revision) = streamed(account.stream_senders()).await;
+                let senders: BTreeSet<_> = told.values().flatten().collect();
+                assert_eq!((told.len(), senders.len()), (900, 1), "torn at revision {revision}: {senders:?}");
+            }
+        };
+        tokio::join!(handing_over, reading);
     })
     .await;
 }

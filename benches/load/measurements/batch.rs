@@ -1,27 +1,20 @@
 //! Owners and senders of a thousand leads at a time.
 
-use std::slice;
+use std::sync::Arc;
 
 use anyhow::Result;
-use ownership_proto::v1::ownership_service_client::OwnershipServiceClient;
-use ownership_proto::v1::{BatchGetOwnersRequest, ResolveSendersRequest};
-use sqlx::postgres::PgPool;
-use tonic::transport::Channel;
 
-use crate::data::{account_id, any, some_leads};
+use crate::calls;
 use crate::drive::closed_loop;
 use crate::measure::{Goal, Measurement, Side, Unit};
-use crate::profile::Profile;
+use crate::pgbench;
+use crate::wire::{BATCH_GET_OWNERS, Check, RESOLVE_SENDERS};
 use crate::world::{Store, World};
 
 const CALLERS: usize = 16;
 const LEADS: usize = 1_000;
-
-const OWNERS_SQL: &str =
-    "select lead_id, owner_id, owner_since, revision from lead where account_id = $1 and lead_id = any($2)";
-const SENDERS_SQL: &str = "select lead.lead_id, member.member_id, member.display_name, member.email from lead \
-     left join member on member.account_id = lead.account_id and member.member_id = lead.owner_id \
-     and member.standing <> 'inactive' where lead.account_id = $1 and lead.lead_id = any($2)";
+/// Different lists of leads: the same on both sides.
+const LISTS: usize = 32;
 
 /// What is asked of each lead.
 #[derive(Debug, Clone, Copy)]
@@ -30,69 +23,53 @@ pub enum Batch {
     Senders,
 }
 
+#[tonic::async_trait]
 impl Measurement for Batch {
     fn what(&self) -> String {
         let method = match self {
             Self::Owners => "BatchGetOwners",
             Self::Senders => "ResolveSenders",
         };
-        format!("{method}, leads, {LEADS} a call, {CALLERS} callers")
+        format!("{method}, leads, 1,000 a call, {CALLERS} callers")
     }
 
     fn unit(&self) -> Unit {
         Unit::PerSecond
     }
 
-    fn sides<'a>(&'a self, world: &'a World) -> Vec<Side<'a>> {
-        vec![
-            Side::new("ours", Goal::None, || self.sample(world)),
-            Side::new("bare statement, 16 connections", Goal::RatioAtLeast(5.0), || self.bare(world)),
-        ]
+    async fn sides<'a>(&'a self, world: &'a World) -> Result<Vec<Side<'a>>> {
+        let database = world.many(Store::Postgres).await?;
+        let service = world.serve_loaded(&database, &[]).await?;
+        let lists = calls::lists(database.shape, LISTS, LEADS);
+        let (method, requests, statement) = match self {
+            Self::Owners => (BATCH_GET_OWNERS, calls::for_owners(&lists), pgbench::OWNERS_OF),
+            Self::Senders => (RESOLVE_SENDERS, calls::for_senders(&lists), pgbench::SENDERS_OF),
+        };
+        let ours = move || {
+            let (service, requests, check) = (Arc::clone(&service), Arc::clone(&requests), Arc::new(self.check()));
+            let call = move |channel| {
+                let (request, check) = (calls::any_of(&requests), Arc::clone(&check));
+                async move { check.items(&method.call(channel, request).await?) }
+            };
+            async move { Ok(closed_loop(CALLERS, world.profile.span(), &service.channels, call).await?.per_second) }
+        };
+        let bare = move || {
+            let (database, (scripts, lists)) = (database.clone(), pgbench::about(statement, &lists, 1));
+            async move { Ok(pgbench::run(world, &database, &scripts, BARE_CLIENTS, &lists).await? * LEADS as f64) }
+        };
+        Ok(vec![Side::ours(ours), Side::new(BARE, Goal::RatioAtLeast(5.0), bare)])
     }
 }
+
+/// As many as were found to be quickest.
+const BARE_CLIENTS: u32 = 8;
+const BARE: &str = "pgbench, bare statement, array of the same ids, 8 clients";
 
 impl Batch {
-    async fn sample(self, world: &World) -> Result<f64> {
-        let service = world.serve_loaded(Store::Postgres, &[]).await?;
-        let profile = world.profile;
-        let call = move |channel| async move {
-            match self {
-                Self::Owners => owners(channel, profile).await,
-                Self::Senders => senders(channel, profile, LEADS).await,
-            }
-        };
-        Ok(closed_loop(CALLERS, (profile.warm, profile.time), &service.channels, call).await?.per_second)
+    fn check(self) -> Check {
+        match self {
+            Self::Owners => calls::all_owned(),
+            Self::Senders => calls::all_sent(),
+        }
     }
-
-    async fn bare(self, world: &World) -> Result<f64> {
-        let profile = world.profile;
-        let sql = match self {
-            Self::Owners => OWNERS_SQL,
-            Self::Senders => SENDERS_SQL,
-        };
-        let call = move |pool: PgPool| async move {
-            let query = sqlx::query(sql).bind(account_id(any(profile.accounts))).bind(some_leads(&profile, LEADS));
-            Ok(query.fetch_all(&pool).await?.len() as u64)
-        };
-        Ok(closed_loop(CALLERS, (profile.warm, profile.time), slice::from_ref(&world.pool), call).await?.per_second)
-    }
-}
-
-async fn owners(channel: Channel, profile: Profile) -> Result<u64> {
-    let request = BatchGetOwnersRequest {
-        account_id: account_id(any(profile.accounts)),
-        lead_ids: some_leads(&profile, LEADS),
-        ..BatchGetOwnersRequest::default()
-    };
-    Ok(OwnershipServiceClient::new(channel).batch_get_owners(request).await?.into_inner().ownerships.len() as u64)
-}
-
-/// Asks who sends to some leads of any account; how many were answered for.
-pub async fn senders(channel: Channel, profile: Profile, leads: usize) -> Result<u64> {
-    let request = ResolveSendersRequest {
-        account_id: account_id(any(profile.accounts)),
-        lead_ids: some_leads(&profile, leads),
-        ..ResolveSendersRequest::default()
-    };
-    Ok(OwnershipServiceClient::new(channel).resolve_senders(request).await?.into_inner().resolutions.len() as u64)
 }

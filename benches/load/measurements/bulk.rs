@@ -2,18 +2,17 @@
 
 use std::slice;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ownership_proto::v1::bulk_assign_item::Target;
 use ownership_proto::v1::ownership_service_client::OwnershipServiceClient;
 use ownership_proto::v1::{BulkAssignItem, BulkAssignRequest};
 use sqlx::postgres::PgPool;
 use tonic::transport::Channel;
 
-use crate::data::{account_id, any, member_id, some_leads};
+use crate::data::{Shape, any_member};
 use crate::drive::closed_loop;
 use crate::measure::{Goal, Measurement, Side, Unit};
-use crate::profile::Profile;
-use crate::world::{Store, World};
+use crate::world::{Database, Store, World};
 
 const CALLERS: usize = 8;
 const LEADS: usize = 1_000;
@@ -39,38 +38,38 @@ const SQL: &str = "with head as (update account_head set revision = revision + 1
 /// BulkAssign by eight callers.
 pub struct Bulk;
 
+#[tonic::async_trait]
 impl Measurement for Bulk {
     fn what(&self) -> String {
-        format!("BulkAssign, leads, {LEADS} a call, {CALLERS} callers")
+        format!("BulkAssign, leads, 1,000 a call, {CALLERS} callers")
     }
 
     fn unit(&self) -> Unit {
         Unit::PerSecond
     }
 
-    fn sides<'a>(&'a self, world: &'a World) -> Vec<Side<'a>> {
-        vec![
-            Side::new("ours", Goal::None, || sample(world)),
-            Side::new("one bare statement, 8 connections", Goal::RatioAtLeast(0.6), || bare(world)),
-        ]
+    async fn sides<'a>(&'a self, world: &'a World) -> Result<Vec<Side<'a>>> {
+        let (database, bare_database) = (world.many(Store::Postgres).await?, world.many(Store::Postgres).await?);
+        Ok(vec![
+            Side::ours(move || sample(world, database.clone())),
+            Side::new("one bare statement, 8 connections", Goal::RatioAtLeast(0.6), move || {
+                bare(world, bare_database.clone())
+            }),
+        ])
     }
 }
 
-async fn sample(world: &World) -> Result<f64> {
-    let service = world.serve_loaded(Store::Postgres, &[]).await?;
-    let profile = world.profile;
-    let call = move |channel| bulk(channel, profile);
-    Ok(closed_loop(CALLERS, (profile.warm, profile.time), &service.channels, call).await?.per_second)
+async fn sample(world: &World, database: Database) -> Result<f64> {
+    let service = world.serve_loaded(&database, &[]).await?;
+    let call = move |channel| bulk(channel, database.shape);
+    Ok(closed_loop(CALLERS, world.profile.span(), &service.channels, call).await?.per_second)
 }
 
-async fn bulk(channel: Channel, profile: Profile) -> Result<u64> {
-    let item = |lead_id| {
-        let target = Some(Target::OwnerId(member_id(any(profile.owners()))));
-        BulkAssignItem { lead_id, target, precondition: None }
-    };
+async fn bulk(channel: Channel, shape: Shape) -> Result<u64> {
+    let item = |lead_id| BulkAssignItem { lead_id, target: Some(Target::OwnerId(any_member())), precondition: None };
     let request = BulkAssignRequest {
-        account_id: account_id(any(profile.accounts)),
-        items: some_leads(&profile, LEADS).into_iter().map(item).collect(),
+        account_id: shape.any_account(),
+        items: shape.some_leads(LEADS).into_iter().map(item).collect(),
         ..BulkAssignRequest::default()
     };
     let answer = OwnershipServiceClient::new(channel).bulk_assign(request).await?.into_inner();
@@ -78,13 +77,14 @@ async fn bulk(channel: Channel, profile: Profile) -> Result<u64> {
     Ok(u64::try_from(tally.assigned + tally.reassigned)?)
 }
 
-async fn bare(world: &World) -> Result<f64> {
-    let profile = world.profile;
+async fn bare(world: &World, database: Database) -> Result<f64> {
+    let (pool, shape) = (database.pool()?, database.shape);
     let call = move |pool: PgPool| async move {
-        let owners: Vec<_> = (0..LEADS).map(|_| member_id(any(profile.owners()))).collect();
-        let account = account_id(any(profile.accounts));
-        let statement = sqlx::query(SQL).bind(account).bind(some_leads(&profile, LEADS)).bind(owners);
-        Ok(statement.execute(&pool).await?.rows_affected())
+        let owners: Vec<_> = (0..LEADS).map(|_| any_member()).collect();
+        let statement = sqlx::query(SQL).bind(shape.any_account()).bind(shape.some_leads(LEADS)).bind(owners);
+        let rows = statement.execute(&pool).await?.rows_affected();
+        ensure!(rows > 0, "nothing was written");
+        Ok(rows)
     };
-    Ok(closed_loop(CALLERS, (profile.warm, profile.time), slice::from_ref(&world.pool), call).await?.per_second)
+    Ok(closed_loop(CALLERS, world.profile.span(), slice::from_ref(&pool), call).await?.per_second)
 }

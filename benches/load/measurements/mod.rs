@@ -4,11 +4,17 @@ mod assign;
 mod batch;
 mod bulk;
 mod count;
+mod deep;
+mod export;
+mod first;
 mod footprint;
+mod growth;
 mod mixed;
 mod owner;
 mod page;
+mod receipt;
 mod watch;
+mod watchers;
 
 use super::measure::Measurement;
 use super::world::Store::{Postgres, Sqlite};
@@ -16,33 +22,45 @@ use assign::{Assign, Figure};
 use batch::Batch;
 use bulk::Bulk;
 use count::Count;
+use deep::Deep;
+use export::{Export, Writers};
+use first::FirstUse;
 use footprint::Footprint;
+use growth::Growth;
 use mixed::Mixed;
-pub use owner::get;
 use owner::{Freshness, Owner};
 use page::Page;
+use receipt::Receipt;
 use watch::FanOut;
+use watchers::Idle;
 
-/// Everything, in order. Reads come before what spreads the leads over other owners: every page is full.
+/// Everything, in order. Reads come before what spreads the leads over other owners.
 pub fn all() -> Vec<Box<dyn Measurement>> {
     vec![
-        Box::new(Footprint::Lead),
-        Box::new(Footprint::Empty),
         Box::new(Footprint::Start),
         Box::new(Footprint::Binary),
+        Box::new(Footprint::Empty),
+        Box::new(Footprint::Lead),
+        Box::new(Idle),
+        Box::new(FirstUse),
         Box::new(Owner { store: Postgres, freshness: Freshness::StrictAmongTwo }),
         Box::new(Owner { store: Postgres, freshness: Freshness::AtLeast }),
         Box::new(Owner { store: Sqlite, freshness: Freshness::StrictAlone }),
         Box::new(Page),
+        Box::new(Deep),
         Box::new(Batch::Owners),
         Box::new(Batch::Senders),
+        Box::new(Export),
+        Box::new(Writers),
         Box::new(Count),
         Box::new(Assign { store: Postgres, callers: 256, accounts: 10, figure: Figure::Rate }),
         Box::new(Assign { store: Postgres, callers: 64, accounts: 1, figure: Figure::Rate }),
         Box::new(Assign { store: Postgres, callers: 1, accounts: 10, figure: Figure::Median }),
+        Box::new(Assign { store: Sqlite, callers: 64, accounts: 10, figure: Figure::Rate }),
+        Box::new(Bulk),
         Box::new(Mixed),
         Box::new(FanOut),
-        Box::new(Bulk),
-        Box::new(Assign { store: Sqlite, callers: 64, accounts: 10, figure: Figure::Rate }),
+        Box::new(Receipt),
+        Box::new(Growth),
     ]
 }

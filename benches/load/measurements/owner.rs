@@ -1,15 +1,15 @@
 //! Asking for the owner of one lead.
 
-use anyhow::Result;
-use ownership_proto::v1::ownership_service_client::OwnershipServiceClient;
-use ownership_proto::v1::{Consistency, GetOwnerRequest, consistency};
-use tonic::transport::Channel;
+use std::sync::Arc;
 
-use crate::data::{account_id, any, lead_id};
+use anyhow::Result;
+use ownership_proto::v1::{Consistency, consistency};
+
+use crate::calls;
 use crate::drive::closed_loop;
 use crate::measure::{Goal, Measurement, Side, Unit};
-use crate::profile::Profile;
-use crate::world::{Store, World};
+use crate::process::Process;
+use crate::world::{Store, World, first_use};
 
 const CALLERS: usize = 64;
 
@@ -30,6 +30,7 @@ pub struct Owner {
     pub freshness: Freshness,
 }
 
+#[tonic::async_trait]
 impl Measurement for Owner {
     fn what(&self) -> String {
         let freshness = match self.freshness {
@@ -44,51 +45,42 @@ impl Measurement for Owner {
         Unit::PerSecond
     }
 
-    fn sides<'a>(&'a self, world: &'a World) -> Vec<Side<'a>> {
+    async fn sides<'a>(&'a self, world: &'a World) -> Result<Vec<Side<'a>>> {
+        let database = world.many(self.store).await?;
+        let service = world.serve_loaded(&database, &[]).await?;
+        // Holds the accounts in memory too, and follows them.
+        let other = match self.freshness {
+            Freshness::StrictAmongTwo => Some(world.serve_loaded(&database, &[]).await?),
+            Freshness::StrictAlone | Freshness::AtLeast => None,
+        };
+        let (shape, bare) = (database.shape, world.bare(None).await?);
         let least = if self.freshness == Freshness::StrictAmongTwo { 0.6 } else { 0.85 };
-        vec![
-            Side::new("ours", Goal::None, || self.sample(world)),
-            Side::new("bare tonic echo", Goal::RatioAtLeast(least), || self.bare(world)),
-        ]
+        let drive = move |server: &Arc<Process>| {
+            let (server, check, consistency) = (Arc::clone(server), Arc::new(calls::one_owner()), self.consistency());
+            let call = move |channel| {
+                let check = Arc::clone(&check);
+                async move { calls::get(channel, shape, consistency, &check).await }
+            };
+            async move { Ok(closed_loop(CALLERS, world.profile.span(), &server.channels, call).await?.per_second) }
+        };
+        let ours = move || {
+            let (other, sample) = (other.clone(), drive(&service));
+            async move {
+                let sample = sample.await?;
+                // The other replica still serves.
+                if let Some(other) = other {
+                    first_use(&other, 0).await?;
+                }
+                Ok(sample)
+            }
+        };
+        Ok(vec![Side::ours(ours), Side::new("bare tonic echo", Goal::RatioAtLeast(least), move || drive(&bare))])
     }
 }
 
 impl Owner {
-    async fn sample(&self, world: &World) -> Result<f64> {
-        let service = world.serve_loaded(self.store, &[]).await?;
-        // Holds the accounts in memory too, as a second replica does.
-        let _other = match self.freshness {
-            Freshness::StrictAmongTwo => Some(world.serve_loaded(self.store, &[]).await?),
-            Freshness::StrictAlone | Freshness::AtLeast => None,
-        };
-        self.drive(world, &service.channels).await
-    }
-
-    async fn bare(&self, world: &World) -> Result<f64> {
-        let echo = world.bare().await?;
-        self.drive(world, &echo.channels).await
-    }
-
-    async fn drive(&self, world: &World, channels: &[Channel]) -> Result<f64> {
-        let (profile, consistency) = (world.profile, self.consistency());
-        let call = move |channel| get(channel, any(profile.accounts), profile, consistency);
-        Ok(closed_loop(CALLERS, (profile.warm, profile.time), channels, call).await?.per_second)
-    }
-
     fn consistency(&self) -> Option<Consistency> {
         let level = Some(consistency::Level::AtLeastRevision(1));
         (self.freshness == Freshness::AtLeast).then_some(Consistency { level })
     }
-}
-
-/// Asks for the owner of any lead of an account.
-pub async fn get(channel: Channel, account: usize, profile: Profile, consistency: Option<Consistency>) -> Result<u64> {
-    let request = GetOwnerRequest {
-        account_id: account_id(account),
-        lead_id: lead_id(any(profile.leads_per_account())),
-        consistency,
-        ..GetOwnerRequest::default()
-    };
-    OwnershipServiceClient::new(channel).get_owner(request).await?;
-    Ok(1)
 }

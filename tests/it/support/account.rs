@@ -135,6 +135,12 @@ impl Account {
         Call { channel: self.channel.clone(), request }
     }
 
+    /// In whose name a message about each lead is sent, as a stream.
+    pub fn stream_senders(&self) -> Call<StreamSendersRequest> {
+        let request = StreamSendersRequest { account_id: self.id.clone(), ..Default::default() };
+        Call { channel: self.channel.clone(), request }
+    }
+
     /// In whose name messages about leads are sent.
     pub fn senders<S: AsRef<str>>(&self, leads: impl IntoIterator<Item = S>) -> Call<ResolveSendersRequest> {
         let request =

@@ -50,6 +50,7 @@ rpcs! {
     OwnershipServiceClient::batch_get_owners(BatchGetOwnersRequest) -> BatchGetOwnersResponse;
     OwnershipServiceClient::list_owner_changes(ListOwnerChangesRequest) -> ListOwnerChangesResponse;
     OwnershipServiceClient::resolve_senders(ResolveSendersRequest) -> ResolveSendersResponse;
+    OwnershipServiceClient::stream_senders(StreamSendersRequest) -> Streaming<StreamSendersResponse>;
     OwnershipServiceClient::count_by_owner(CountByOwnerRequest) -> CountByOwnerResponse;
     LeadServiceClient::register_leads(RegisterLeadsRequest) -> RegisterLeadsResponse;
     LeadServiceClient::update_leads(UpdateLeadsRequest) -> UpdateLeadsResponse;
@@ -127,7 +128,7 @@ requests_with!(Write { context: Option<WriteContext> } in AssignRequest, BulkAss
     UpdateSettingsRequest);
 requests_with!(Conditional { precondition: Option<Precondition> } in AssignRequest, UnassignRequest);
 requests_with!(Read { consistency: Option<Consistency> } in ListByOwnerRequest, GetOwnerRequest,
-    BatchGetOwnersRequest, ResolveSendersRequest, CountByOwnerRequest, GetLeadRequest, GetMemberRequest,
+    BatchGetOwnersRequest, ResolveSendersRequest, StreamSendersRequest, CountByOwnerRequest, GetLeadRequest, GetMemberRequest,
     ListMembersRequest, GetSettingsRequest);
 requests_with!(Past { as_of: Option<AsOf> } in GetOwnerRequest, BatchGetOwnersRequest, ResolveSendersRequest);
 

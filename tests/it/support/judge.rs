@@ -6,7 +6,7 @@ use ownership::domain::book::{Book, Draft};
 use ownership::domain::command::Command;
 use ownership::domain::fact::Commit;
 use ownership::domain::ids::Revision;
-use ownership::domain::lead::Lead;
+use ownership::domain::lead::{Lead, LeadRef};
 use ownership::domain::member::Member;
 use ownership::domain::outcome::Answer;
 use ownership::domain::settings::Settings;
@@ -69,8 +69,8 @@ impl Picture {
         let (settings, changed) = book.settings();
         Self {
             revision: book.revision(),
-            leads: (0..=LEADS).map(|number| book.lead(&lead_id(number))).collect(),
-            members: (0..=MEMBERS).map(|number| book.member(&member_id(number)).cloned()).collect(),
+            leads: (0..=LEADS).map(|number| book.lead(lead_id(number).as_str()).and_then(LeadRef::to_lead)).collect(),
+            members: (0..=MEMBERS).map(|number| book.member(member_id(number).as_str()).cloned()).collect(),
             settings: (settings.clone(), changed),
         }
     }

@@ -1,6 +1,5 @@
 //! Random requests of several accounts at the same time, and what may come between them and their answers.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -81,7 +80,7 @@ pub fn member_id(number: usize) -> MemberId {
     MemberId::parse(&format!("m{number}")).unwrap()
 }
 
-fn caller() -> CallerId {
+pub fn caller() -> CallerId {
     CallerId::parse("test").unwrap()
 }
 
@@ -172,7 +171,7 @@ fn new_lead(number: usize, owner: Option<usize>) -> NewLead {
         stage_entered_at: None,
         closed: false,
         created_at: Some(Timestamp(1)),
-        attributes: BTreeMap::new(),
+        attributes: Default::default(),
         observed_at: Some(Timestamp(1)),
     }
 }
@@ -215,7 +214,7 @@ fn update() -> impl Strategy<Value = Action> {
             stage: Some(format!("Stage {observed}")),
             stage_entered_at: None,
             closed: Some(closed),
-            attributes: Some(BTreeMap::from([("observed".to_owned(), observed.to_string())])),
+            attributes: Some([("observed", observed.to_string())].into_iter().collect()),
         };
         Action::Update(Update { updates: leads.into_iter().map(update).collect(), mode })
     })
