@@ -297,7 +297,7 @@ fn a_commit_that_lacks_what_it_builds_on_changes_nothing() {
     assert!(!apply(2, vec![unknown]), "not known");
     let missed = Fact::OwnerChanged { lead: lead.clone(), previous: ben, owner: anna.clone() };
     assert!(!apply(2, vec![missed]), "owned by somebody else");
-    assert!(apply(2, vec![Fact::OwnerChanged { lead: lead.clone(), previous: None, owner: anna.clone() }]));
+    assert!(apply(2, vec![Fact::OwnerChanged { lead: lead.clone(), previous: None, owner: anna }]));
     assert!(!apply(3, vec![Fact::Forgotten { lead: lead.clone(), previous: None }]));
     assert_eq!((book.revision(), book.lead(lead.as_str()).unwrap().owner), (Revision(2), Some("m1")));
     assert_eq!(book.lead(lead_id(2).as_str()), None);
