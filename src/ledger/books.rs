@@ -100,7 +100,8 @@ impl Books {
     pub(super) fn make_room(&self) {
         let long_ago = self.now().saturating_sub(millis(self.options.idle_after));
         let mut places = self.places.lock();
-        let mut bytes = places.values().filter_map(|place| place.get()).map(|account| account.resident.bytes()).sum();
+        let accounts = places.values().filter_map(|place| place.get());
+        let mut bytes = accounts.map(|account| account.resident.measure_again()).sum();
         let mut idle = idle(&places);
         idle.sort_unstable_by_key(|(used, ..)| *used);
         for (used, id, size) in idle {

@@ -96,9 +96,22 @@ impl Resident {
         self.announced.subscribe()
     }
 
-    /// Bytes of memory it took when it last changed much.
+    /// Bytes of memory it took when it was last measured.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Measures it, unless somebody writes, who will. Questions make it larger too: an order of the leads is made when it is first
+    /// asked for.
+    pub(super) fn measure_again(&self) -> usize {
+        if let Some(book) = self.book.try_read() {
+            self.measure(&book);
+        }
+        self.bytes()
+    }
+
+    fn measure(&self, book: &Book) {
+        self.bytes.store(FIXED_BYTES + book.bytes() + self.recent.lock().bytes(), Ordering::Relaxed);
     }
 
     /// The commits after a revision, as many as change so many owners, if all of them are still in memory.
@@ -185,7 +198,7 @@ impl Resident {
     }
 
     fn account_for(&self, book: &Book) {
-        self.bytes.store(FIXED_BYTES + book.bytes() + self.recent.lock().bytes(), Ordering::Relaxed);
+        self.measure(book);
         self.reached.store(book.revision().0, Ordering::Release);
         self.announced.send_replace(book.revision());
     }
