@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::recorded::Recorded;
+use crate::domain::book::memory::{COUNTERS, allocated, shared};
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::Revision;
 use crate::domain::lead::Projection;
@@ -101,9 +102,6 @@ fn passed_on_bytes(commit: &Recorded) -> usize {
     commit.owner_changes() * (CHANGE + commit.origin.reason.len())
 }
 
-/// The two counters in front of everything that is shared.
-const COUNTERS: usize = 2 * size_of::<usize>();
-
 fn of_fact(fact: &Fact) -> usize {
     let owner = match fact {
         Fact::Registered { owner, .. } => [owner.as_ref(), None],
@@ -132,15 +130,6 @@ fn of_member(member: &Member) -> usize {
     let texts = [&member.display_name, &member.initials, &member.email, &member.avatar_url];
     let manager = member.manager_id.as_ref().map_or(0, |id| shared(id.as_str()));
     shared(member.id.as_str()) + manager + texts.map(|text| allocated(text.len())).into_iter().sum::<usize>()
-}
-
-/// What the allocator takes for so many bytes: it rounds to 16, and keeps some itself.
-fn allocated(bytes: usize) -> usize {
-    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16) }
-}
-
-fn shared(id: &str) -> usize {
-    allocated(COUNTERS + id.len())
 }
 
 #[cfg(test)]

@@ -35,19 +35,10 @@ pub(super) const TABLE: Table = Table {
 };
 
 /// What of a lead changes with its owner.
-pub(super) const OWNERSHIP: Table = Table {
-    name: "lead",
-    key: 1,
-    columns: &[
-        ("lead_id", Kind::Text),
-        ("owner_id", Kind::OptionalText),
-        ("owner_since", Kind::BigInteger),
-        ("revision", Kind::BigInteger),
-    ],
-};
+pub(super) const OWNERSHIP: Table = TABLE.first(4);
 
 /// Leads as they are named.
-pub(super) const KEY: Table = Table { name: "lead", key: 1, columns: &[("lead_id", Kind::Text)] };
+pub(super) const KEY: Table = TABLE.first(1);
 
 /// What attributes are when there are none, which is mostly.
 const NONE: &str = "{}";

@@ -45,7 +45,7 @@ pub(super) const TABLE: Table = Table {
 };
 
 /// Request ids as they are looked for.
-const KEY: Table = Table { name: "request", key: 2, columns: &[("caller_id", Kind::Text), ("request_id", Kind::Text)] };
+const KEY: Table = TABLE.first(2);
 
 /// Request ids as rows.
 pub(super) fn rows(used: &[Used], at: Timestamp) -> Rows {

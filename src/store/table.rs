@@ -60,6 +60,11 @@ pub(super) fn optional(text: Option<&str>) -> Value {
 }
 
 impl Table {
+    /// The same with nothing but its first columns.
+    pub(super) const fn first(&self, columns: usize) -> Self {
+        Self { name: self.name, key: self.key, columns: self.columns.split_at(columns).0 }
+    }
+
     /// Adds rows. Their parameters begin at the number `first`; the first of all parameters is the account.
     pub(super) fn insert(&self, backend: DbBackend, first: usize) -> String {
         let (name, columns, values) = (self.name, self.names(""), self.values(backend));

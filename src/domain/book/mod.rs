@@ -10,7 +10,7 @@ mod decide;
 mod draft;
 mod index;
 mod leads;
-mod memory;
+pub mod memory;
 mod ordered;
 pub mod query;
 mod roster;
@@ -19,6 +19,8 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod words;
+
+use std::sync::Arc;
 
 pub use apply::DoesNotFollow;
 pub use decide::Decision;
@@ -29,8 +31,6 @@ pub use snapshot::Snapshot;
 
 use leads::Leads;
 use roster::Roster;
-
-use std::sync::Arc;
 
 use super::ids::Revision;
 use super::lead::LeadRef;

@@ -18,7 +18,6 @@ const FILLED: usize = CHUNK / 8 * 7;
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
     chunks: Vec<Vec<Slot>>,
-    len: usize,
     /// Of all chunks together.
     capacity: usize,
 }
@@ -32,12 +31,7 @@ struct Cursor {
 
 impl Ordered {
     /// The empty list.
-    pub(super) const EMPTY: Self = Self { chunks: Vec::new(), len: 0, capacity: 0 };
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
+    pub(super) const EMPTY: Self = Self { chunks: Vec::new(), capacity: 0 };
 
     /// Bytes of memory it takes, beside itself.
     pub(super) fn bytes(&self) -> usize {
@@ -45,13 +39,10 @@ impl Ordered {
     }
 
     /// The list of slots that are in order already.
-    pub(super) fn of_sorted(slots: impl ExactSizeIterator<Item = Slot>) -> Self {
-        let mut list = Self { len: slots.len(), chunks: Vec::with_capacity(slots.len().div_ceil(FILLED)), capacity: 0 };
-        let mut left = slots.len();
-        let mut slots = slots;
-        while left > 0 {
+    pub(super) fn of_sorted(mut slots: impl ExactSizeIterator<Item = Slot>) -> Self {
+        let mut list = Self { chunks: Vec::with_capacity(slots.len().div_ceil(FILLED)), capacity: 0 };
+        while slots.len() > 0 {
             let chunk: Vec<_> = slots.by_ref().take(FILLED).collect();
-            left = left.saturating_sub(FILLED);
             list.capacity += chunk.capacity();
             list.chunks.push(chunk);
         }
@@ -76,7 +67,6 @@ impl Ordered {
             full.reserve_exact((full.len() / 4).max(4));
         }
         full.insert(at, slot);
-        self.len += 1;
         let tail = (full.len() > CHUNK).then(|| split(full, at));
         self.capacity += full.capacity();
         if let Some(tail) = tail {
@@ -92,7 +82,6 @@ impl Ordered {
         if found.get(at) != Some(&slot) {
             return;
         }
-        self.len -= 1;
         self.capacity -= found.capacity();
         found.remove(at);
         if found.is_empty() {
@@ -168,7 +157,7 @@ mod tests {
         #[test]
         fn it_can_be_made_at_once(slots in proptest::collection::btree_set(0..5_000_u32, 0..3_000), more in 0..5_000_u32) {
             let mut list = Ordered::of_sorted(slots.iter().copied().collect::<Vec<_>>().into_iter());
-            prop_assert_eq!(list.len(), slots.len());
+            prop_assert_eq!(list.chunks.concat().len(), slots.len());
             if !slots.contains(&more) {
                 list.insert(more, seek(more));
                 list.remove(more, seek(more));
@@ -191,7 +180,7 @@ mod tests {
                     list.remove(slot, seek(slot));
                 }
             }
-            prop_assert_eq!(list.len(), set.len());
+            prop_assert_eq!(list.chunks.concat().len(), set.len());
             prop_assert_eq!(list.capacity, list.chunks.iter().map(Vec::capacity).sum::<usize>());
             prop_assert_eq!(list.rank(seek(sought)), set.range(..sought).count());
             prop_assert!(list.ascending(seek(sought)).eq(set.range(sought..).copied()));

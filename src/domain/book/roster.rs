@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::memory::{allocated, shared};
 use crate::domain::ids::MemberId;
 use crate::domain::member::{Member, folded};
 
@@ -50,12 +51,7 @@ impl Roster {
 fn bytes(member: &Member) -> usize {
     let entries = (size_of::<(MemberId, Member)>() + size_of::<NameKey>()) * 3 / 2;
     let Member { id, display_name, initials, email, avatar_url, manager_id, .. } = member;
-    let manager = manager_id.as_ref().map_or(0, |manager| piece(manager.as_str().len() + 16));
+    let manager = manager_id.as_ref().map_or(0, |manager| shared(manager.as_str()));
     let texts = [display_name.len(), display_name.len(), initials.len(), email.len(), avatar_url.len()];
-    entries + piece(id.as_str().len() + 16) + manager + texts.map(piece).iter().sum::<usize>()
-}
-
-/// What the allocator gives for a piece of memory, about.
-fn piece(bytes: usize) -> usize {
-    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16) }
+    entries + shared(id.as_str()) + manager + texts.map(allocated).iter().sum::<usize>()
 }
