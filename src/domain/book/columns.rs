@@ -19,9 +19,9 @@ pub(super) struct Columns {
 impl Columns {
     /// A lead.
     pub(super) fn lead(&self, slot: Slot) -> LeadRef<'_> {
-        let row = self.rows.row(slot);
+        let (row, id, attributes) = self.rows.entry(slot);
         LeadRef {
-            id: self.rows.id(slot),
+            id,
             owner: self.owner(row.owner),
             since: row.since,
             revision: row.revision,
@@ -30,7 +30,7 @@ impl Columns {
             closed: row.closed,
             created_at: row.created_at,
             source: row.source,
-            attributes: self.rows.attributes(slot),
+            attributes,
             observed_at: row.observed_at,
         }
     }

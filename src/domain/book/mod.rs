@@ -15,6 +15,7 @@ mod ordered;
 pub mod query;
 mod roster;
 mod rows;
+mod shelf;
 mod snapshot;
 #[cfg(test)]
 mod tests;

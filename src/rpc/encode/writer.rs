@@ -2,7 +2,7 @@
 
 use ownership_proto::{Encoded, v1 as pb};
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::WireType;
 
 use crate::domain::member::Member;
 use crate::domain::time::Timestamp;
@@ -50,8 +50,8 @@ impl Writer {
 
     /// A text that is written also when empty: an element of a list.
     pub(super) fn set_text(&mut self, field: u32, text: &str) {
-        encode_key(field, WireType::LengthDelimited, &mut self.0);
-        encode_varint(text.len() as u64, &mut self.0);
+        self.key(field, WireType::LengthDelimited);
+        self.varint(text.len() as u64);
         self.0.extend_from_slice(text.as_bytes());
     }
 
@@ -65,23 +65,40 @@ impl Writer {
 
     /// A number that is written also when 0: one that may be absent.
     pub(super) fn set_number(&mut self, field: u32, number: i64) {
-        encode_key(field, WireType::Varint, &mut self.0);
-        encode_varint(number.cast_unsigned(), &mut self.0);
+        self.key(field, WireType::Varint);
+        self.varint(number.cast_unsigned());
     }
 
     /// A message within the message.
     pub(super) fn message(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
-        encode_key(field, WireType::LengthDelimited, &mut self.0);
-        // Its length is known behind it. Nearly always one byte or two hold it, so little is moved.
+        self.key(field, WireType::LengthDelimited);
+        // Its length is known behind it. Nearly always the one byte that is kept for it is enough.
         let start = self.0.len();
+        self.0.push(0);
         write(self);
-        let length = self.0.len() - start;
-        let mut prefix = [0; 10];
-        let mut rest = &mut prefix[..];
-        encode_varint(length as u64, &mut rest);
-        let width = 10 - rest.len();
-        self.0.extend_from_slice(&prefix[..width]);
-        self.0[start..].rotate_right(width);
+        let length = self.0.len() - start - 1;
+        match u8::try_from(length) {
+            Ok(short) if short < 0x80 => self.0[start] = short,
+            Ok(_) | Err(_) => {
+                let end = self.0.len();
+                self.varint(length as u64);
+                let prefix = self.0.split_off(end);
+                self.0.splice(start..=start, prefix);
+            }
+        }
+    }
+
+    fn key(&mut self, field: u32, wire: WireType) {
+        self.varint(u64::from(field << 3 | wire as u32));
+    }
+
+    /// By hand, because the one of prost takes each byte through a trait and looks for room anew: that was a tenth of a page.
+    fn varint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.0.push(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number.to_le_bytes()[0]);
     }
 
     /// A moment.
@@ -97,7 +114,7 @@ impl Writer {
     pub(super) fn cards(&mut self, field: u32, members: &[&Member]) {
         for member in members {
             let card: pb::MemberCard = card(member);
-            encode_key(field, WireType::LengthDelimited, &mut self.0);
+            self.key(field, WireType::LengthDelimited);
             // A vector grows as it must, so there is room.
             let _ = card.encode_length_delimited(&mut self.0);
         }

@@ -2,11 +2,13 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
-use super::selection::{LeadFilter, OwnerSelector};
+use super::selection::{LeadFilter, OwnerSelector, Whose};
 use crate::domain::book::Book;
-use crate::domain::book::index::{Group, Position, SortKey};
+use crate::domain::book::index::{Position, SortKey};
 use crate::domain::book::ordered::{Ordered, Slot};
+use crate::domain::book::shelf::Group;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::LeadRef;
 use crate::domain::member::Member;
@@ -113,9 +115,13 @@ impl Book {
     /// The slots of all leads asked about in the order asked for, from where the page before ended.
     fn in_order<'a>(&'a self, query: &'a ListQuery) -> Slots<'a> {
         let (index, rows) = (&self.leads.index, &self.leads.columns.rows);
-        if query.owner == OwnerSelector::Any && query.filter.admits_all_groups() {
-            // One list instead of one for each owner and stage.
-            return self.walk(index.all(query.sort, rows), query);
+        if query.filter.admits_all_groups() {
+            // One list instead of one for each stage, and each owner.
+            return match query.owner.whose(&self.leads.columns.owners) {
+                Whose::Anyones => self.walk(index.all(query.sort, rows), query),
+                Whose::Of(owner) => self.walk(index.of_owner(owner, query.sort, rows), query),
+                Whose::Nones => Box::new(std::iter::empty()),
+            };
         }
         let order = index.order(query.sort, rows);
         let lists =
@@ -165,7 +171,6 @@ struct Merge<'a, P> {
     lists: Vec<Slots<'a>>,
     heap: BinaryHeap<Reverse<Head<'a>>>,
     position: P,
-    descending: bool,
 }
 
 /// The first slot of a list that has not been handed out.
@@ -191,17 +196,12 @@ impl PartialOrd for Head<'_> {
 }
 
 impl<'a, P: Fn(Slot) -> Position<'a>> Merge<'a, P> {
-    fn new(lists: Vec<Slots<'a>>, position: P, descending: bool) -> Self {
-        let mut merge = Self { heap: BinaryHeap::with_capacity(lists.len()), lists, position, descending };
-        (0..merge.lists.len()).for_each(|list| merge.advance(list));
-        merge
-    }
-
-    fn advance(&mut self, list: usize) {
-        if let Some(slot) = self.lists[list].next() {
-            let position = (self.position)(slot);
-            self.heap.push(Reverse(Head { position, descending: self.descending, slot, list }));
-        }
+    fn new(mut lists: Vec<Slots<'a>>, position: P, descending: bool) -> Self {
+        let first = |(list, slots): (usize, &mut Slots<'a>)| {
+            slots.next().map(|slot| Reverse(Head { position: position(slot), descending, slot, list }))
+        };
+        let heap = lists.iter_mut().enumerate().filter_map(first).collect();
+        Self { lists, heap, position }
     }
 }
 
@@ -209,8 +209,13 @@ impl<'a, P: Fn(Slot) -> Position<'a>> Iterator for Merge<'a, P> {
     type Item = Slot;
 
     fn next(&mut self) -> Option<Slot> {
-        let Reverse(head) = self.heap.pop()?;
-        self.advance(head.list);
-        Some(head.slot)
+        let mut top = self.heap.peek_mut()?;
+        let Reverse(Head { slot: taken, list, descending, .. }) = *top;
+        match self.lists[list].next() {
+            // In the place of the one before: it sinks to where it belongs, and nearly always not far.
+            Some(slot) => *top = Reverse(Head { position: (self.position)(slot), descending, slot, list }),
+            None => drop(PeekMut::pop(top)),
+        }
+        Some(taken)
     }
 }

@@ -3,8 +3,9 @@
 use crate::domain::actor::Source;
 use crate::domain::book::Book;
 use crate::domain::book::columns::UNASSIGNED;
-use crate::domain::book::index::{Group, GroupKey};
+use crate::domain::book::index::GroupKey;
 use crate::domain::book::rows::Row;
+use crate::domain::book::shelf::Group;
 use crate::domain::book::words::Words;
 use crate::domain::ids::MemberId;
 use crate::domain::time::TimeRange;
@@ -35,6 +36,28 @@ pub struct LeadFilter {
     pub stage_entered: TimeRange,
     /// Created through one of these doors.
     pub sources: Vec<Source>,
+}
+
+/// The same, as the index knows owners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Those of an owner, or of nobody.
+    Of(u32),
+    /// All.
+    Anyones,
+    /// None: the member never had one.
+    Nones,
+}
+
+impl OwnerSelector {
+    /// Whose leads it asks for. `owners` are all who ever had one.
+    pub(super) fn whose(&self, owners: &Words) -> Whose {
+        match self {
+            Self::Any => Whose::Anyones,
+            Self::Unassigned => Whose::Of(UNASSIGNED),
+            Self::Member(member) => owners.number(member.as_str()).map_or(Whose::Nones, Whose::Of),
+        }
+    }
 }
 
 impl LeadFilter {
@@ -84,13 +107,10 @@ impl Book {
         let index = &self.leads.index;
         let stages = filter.stage_numbers(&self.leads.columns.stages);
         let wanted = move |(key, _): &(&GroupKey, &Group)| filter.admits_group(key, stages.as_deref());
-        match owner {
-            OwnerSelector::Any => Box::new(index.groups().filter(wanted)),
-            OwnerSelector::Unassigned => Box::new(index.groups_of(UNASSIGNED).filter(wanted)),
-            OwnerSelector::Member(member) => match self.leads.columns.owners.number(member.as_str()) {
-                Some(owner) => Box::new(index.groups_of(owner).filter(wanted)),
-                None => Box::new(std::iter::empty()),
-            },
+        match owner.whose(&self.leads.columns.owners) {
+            Whose::Anyones => Box::new(index.groups().filter(wanted)),
+            Whose::Of(owner) => Box::new(index.groups_of(owner).filter(wanted)),
+            Whose::Nones => Box::new(std::iter::empty()),
         }
     }
 }
