@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ownership::cli::{self, Cli};
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::recorded::Recorded;
+use super::recorded::{PassedOn, Recorded};
 use crate::domain::book::memory::{COUNTERS, allocated, shared};
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::Revision;
@@ -25,37 +25,45 @@ pub(super) struct Recent {
     facts: usize,
     heap: usize,
     /// What watchers may make of them, at most about. Counts towards the limit, whether there are watchers or not.
-    passed_on: usize,
+    to_pass_on: usize,
+    /// What watchers have made of them.
+    passed_on: PassedOn,
     limit: usize,
 }
 
 impl Recent {
     /// None yet; later what fits into a share of the memory for all accounts.
     pub(super) fn within(budget: usize) -> Self {
-        Self { commits: VecDeque::new(), facts: 0, heap: 0, passed_on: 0, limit: MAX_BYTES.min(budget / SHARE) }
+        let limit = MAX_BYTES.min(budget / SHARE);
+        Self { commits: VecDeque::new(), facts: 0, heap: 0, to_pass_on: 0, passed_on: PassedOn::default(), limit }
     }
 
-    /// Bytes of memory they take.
+    /// Bytes of memory they take, with what watchers have made of them.
     pub(super) fn bytes(&self) -> usize {
+        self.own_bytes() + self.passed_on.bytes()
+    }
+
+    fn own_bytes(&self) -> usize {
         self.commits.capacity() * size_of::<Arc<Recorded>>() + self.heap
     }
 
     /// Adds the next one, and drops the oldest ones beyond the limits. The last one stays, however large.
-    pub(super) fn push(&mut self, commit: Arc<Recorded>) {
+    pub(super) fn push(&mut self, commit: Commit) {
+        let commit = Arc::new(Recorded::of(commit, self.passed_on.clone()));
         self.facts += commit.facts.len();
         self.heap += heap_bytes(&commit);
-        self.passed_on += passed_on_bytes(&commit);
+        self.to_pass_on += bytes_to_pass_on(&commit);
         self.commits.push_back(commit);
         while self.is_too_much() && self.commits.len() > 1 {
             let Some(oldest) = self.commits.pop_front() else { return };
             self.facts -= oldest.facts.len();
             self.heap -= heap_bytes(&oldest);
-            self.passed_on -= passed_on_bytes(&oldest);
+            self.to_pass_on -= bytes_to_pass_on(&oldest);
         }
     }
 
     fn is_too_much(&self) -> bool {
-        self.commits.len() > MAX_COMMITS || self.facts > MAX_FACTS || self.bytes() + self.passed_on > self.limit
+        self.commits.len() > MAX_COMMITS || self.facts > MAX_FACTS || self.own_bytes() + self.to_pass_on > self.limit
     }
 
     /// Drops all of them.
@@ -96,7 +104,7 @@ fn heap_bytes(commit: &Commit) -> usize {
 }
 
 /// What a commit takes once it was passed on: each change then has a text of its own, with the reason that the commit has once.
-fn passed_on_bytes(commit: &Recorded) -> usize {
+fn bytes_to_pass_on(commit: &Recorded) -> usize {
     /// Ids, time and numbers of one change, about.
     const CHANGE: usize = 128;
     commit.owner_changes() * (CHANGE + commit.origin.reason.len())
@@ -134,6 +142,8 @@ fn of_member(member: &Member) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::domain::actor::{Actor, Origin, Source};
     use crate::domain::ids::{CallerId, LeadId};
@@ -141,13 +151,13 @@ mod tests {
 
     const BUDGET: usize = 1 << 30;
 
-    fn commit(revision: i64, facts: usize, reason: usize) -> Arc<Recorded> {
+    fn commit(revision: i64, facts: usize, reason: usize) -> Commit {
         let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };
         let reason = "x".repeat(reason);
         let origin = Origin { actor, source: Source::Api, reason, batch: None, request: None };
         let fact = |number| Fact::Forgotten { lead: LeadId::parse(&format!("lead{number}")).unwrap(), previous: None };
         let facts = (0..facts).map(fact).collect();
-        Arc::new(Recorded::from(Commit { revision: Revision(revision), at: Timestamp(1), origin, facts }))
+        Commit { revision: Revision(revision), at: Timestamp(1), origin, facts }
     }
 
     fn pushed(budget: usize, commits: i64, facts: usize, reason: usize) -> Recent {
@@ -190,5 +200,18 @@ mod tests {
         recent.clear();
         assert_eq!(recent.bytes(), 0);
         assert!(recent.after(Revision(1_000), 1).is_none());
+    }
+
+    #[test]
+    fn what_watchers_made_is_counted_until_nobody_holds_it() {
+        let mut recent = pushed(BUDGET, 1_000, 3, 20);
+        let own = recent.bytes();
+        let watched = recent.after(Revision(0), usize::MAX).unwrap();
+        watched.iter().for_each(|commit| drop(commit.passed_on(|_| Bytes::from(vec![0; 100]))));
+        assert!(recent.bytes() >= own + 1_000 * 100, "{} after {own}", recent.bytes());
+        recent.push(commit(1_001, MAX_FACTS, 0));
+        assert!(recent.bytes() >= 1_000 * 100, "watchers hold it still");
+        drop(watched);
+        assert_eq!(recent.bytes(), recent.own_bytes());
     }
 }

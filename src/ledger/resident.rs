@@ -138,7 +138,7 @@ impl Resident {
             if taken.is_err() {
                 break;
             }
-            self.recent.lock().push(Arc::new(commit.into()));
+            self.recent.lock().push(commit);
             self.reached.store(book.revision().0, Ordering::Release);
         }
         self.account_for(&book);

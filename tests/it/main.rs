@@ -27,6 +27,7 @@ mod clients_in_other_languages;
 mod counting;
 mod error_contract;
 mod exporting_telemetry;
+mod fitting_into_memory;
 mod forgetting_leads;
 mod interleaving;
 mod joining_lists_and_watches;

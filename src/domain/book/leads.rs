@@ -6,6 +6,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::columns::Columns;
 use super::index::Index;
+use super::memory::allocated;
 use super::ordered::Slot;
 use super::rows::Numbered;
 use crate::domain::ids::{MemberId, Revision};
@@ -64,6 +65,6 @@ impl Leads {
 
     /// Bytes of memory the leads take, indexes included.
     pub(super) fn bytes(&self) -> usize {
-        self.columns.bytes() + self.table.allocation_size() + self.index.bytes()
+        self.columns.bytes() + allocated(self.table.allocation_size()) + self.index.bytes()
     }
 }

@@ -5,6 +5,8 @@
 
 use std::cmp::Ordering;
 
+use super::memory::allocated;
+
 /// The place of a lead in the columns.
 pub(super) type Slot = u32;
 
@@ -18,8 +20,8 @@ const FILLED: usize = CHUNK / 8 * 7;
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
     chunks: Vec<Vec<Slot>>,
-    /// Of all chunks together.
-    capacity: usize,
+    /// Bytes that the chunks take.
+    heap: usize,
 }
 
 /// A place in the list: between two slots.
@@ -31,19 +33,19 @@ struct Cursor {
 
 impl Ordered {
     /// The empty list.
-    pub(super) const EMPTY: Self = Self { chunks: Vec::new(), capacity: 0 };
+    pub(super) const EMPTY: Self = Self { chunks: Vec::new(), heap: 0 };
 
     /// Bytes of memory it takes, beside itself.
     pub(super) fn bytes(&self) -> usize {
-        self.chunks.capacity() * size_of::<Vec<Slot>>() + self.capacity * size_of::<Slot>()
+        allocated(self.chunks.capacity() * size_of::<Vec<Slot>>()) + self.heap
     }
 
     /// The list of slots that are in order already.
     pub(super) fn of_sorted(mut slots: impl ExactSizeIterator<Item = Slot>) -> Self {
-        let mut list = Self { chunks: Vec::with_capacity(slots.len().div_ceil(FILLED)), capacity: 0 };
+        let mut list = Self { chunks: Vec::with_capacity(slots.len().div_ceil(FILLED)), heap: 0 };
         while slots.len() > 0 {
             let chunk: Vec<_> = slots.by_ref().take(FILLED).collect();
-            list.capacity += chunk.capacity();
+            list.heap += bytes(&chunk);
             list.chunks.push(chunk);
         }
         list
@@ -61,16 +63,16 @@ impl Ordered {
             _ => (chunk, at),
         };
         let full = &mut self.chunks[chunk];
-        self.capacity -= full.capacity();
+        self.heap -= bytes(full);
         if full.len() == full.capacity() {
             // A quarter more, where a vector by itself would take twice as much.
             full.reserve_exact((full.len() / 4).max(4));
         }
         full.insert(at, slot);
         let tail = (full.len() > CHUNK).then(|| split(full, at));
-        self.capacity += full.capacity();
+        self.heap += bytes(full);
         if let Some(tail) = tail {
-            self.capacity += tail.capacity();
+            self.heap += bytes(&tail);
             self.chunks.insert(chunk + 1, tail);
         }
     }
@@ -82,7 +84,7 @@ impl Ordered {
         if found.get(at) != Some(&slot) {
             return;
         }
-        self.capacity -= found.capacity();
+        self.heap -= bytes(found);
         found.remove(at);
         if found.is_empty() {
             self.chunks.remove(chunk);
@@ -91,7 +93,7 @@ impl Ordered {
         if found.len() < found.capacity() / 2 {
             found.shrink_to(found.len() / 4 * 5);
         }
-        self.capacity += found.capacity();
+        self.heap += bytes(found);
     }
 
     /// How many slots come before what is sought.
@@ -122,6 +124,10 @@ impl Ordered {
         let at = self.chunks.get(chunk).map_or(0, |chunk| chunk.partition_point(before));
         Cursor { chunk, at }
     }
+}
+
+fn bytes(chunk: &Vec<Slot>) -> usize {
+    allocated(chunk.capacity() * size_of::<Slot>())
 }
 
 /// Splits a full chunk and returns its end: the half, or what was put behind its old entries when it grew there.
@@ -163,7 +169,7 @@ mod tests {
                 list.remove(more, seek(more));
             }
             prop_assert!(list.ascending(seek(0)).eq(slots.iter().copied()));
-            prop_assert_eq!(list.capacity, list.chunks.iter().map(Vec::capacity).sum::<usize>());
+            prop_assert_eq!(list.heap, list.chunks.iter().map(bytes).sum::<usize>());
         }
 
         #[test]
@@ -181,7 +187,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(list.chunks.concat().len(), set.len());
-            prop_assert_eq!(list.capacity, list.chunks.iter().map(Vec::capacity).sum::<usize>());
+            prop_assert_eq!(list.heap, list.chunks.iter().map(bytes).sum::<usize>());
             prop_assert_eq!(list.rank(seek(sought)), set.range(..sought).count());
             prop_assert!(list.ascending(seek(sought)).eq(set.range(sought..).copied()));
             prop_assert!(list.descending(seek(sought)).eq(set.range(..sought).rev().copied()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::index::{GroupKey, Position, SortKey};
+use super::memory::{COUNTERS, allocated};
 use super::ordered::Slot;
 use crate::domain::actor::Source;
 use crate::domain::attributes::AttributesRef;
@@ -64,6 +65,12 @@ struct Chunk {
 }
 
 impl Chunk {
+    /// Room for what another one holds. Only the first chunk of an account grows bit by bit.
+    fn like(full: &Self) -> Self {
+        let text = full.text.len() - full.dead;
+        Self { rows: Vec::with_capacity(CHUNK), text: String::with_capacity(text), dead: 0 }
+    }
+
     fn id(&self, row: &Row) -> &str {
         let at = row.text.at as usize;
         &self.text[at..at + usize::from(row.text.id)]
@@ -110,7 +117,9 @@ impl Chunk {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.rows.capacity() * size_of::<Option<Row>>() + self.text.capacity()
+        allocated(COUNTERS + size_of::<Self>())
+            + allocated(self.rows.capacity() * size_of::<Option<Row>>())
+            + allocated(self.text.capacity())
     }
 }
 
@@ -141,10 +150,10 @@ impl Rows {
         chunk.id(row)
     }
 
-    /// Its further facts.
-    pub(super) fn attributes(&self, slot: Slot) -> AttributesRef<'_> {
+    /// A row with its texts: the id of the lead, and its further facts.
+    pub(super) fn entry(&self, slot: Slot) -> (&Row, &str, AttributesRef<'_>) {
         let (chunk, row) = self.parts(slot);
-        chunk.attributes(row)
+        (row, chunk.id(row), chunk.attributes(row))
     }
 
     fn parts(&self, slot: Slot) -> (&Chunk, &Row) {
@@ -196,7 +205,7 @@ impl Rows {
     /// A slot that there was not yet.
     fn grow(&mut self) -> Slot {
         if self.chunks.last().is_none_or(|chunk| chunk.rows.len() == CHUNK) {
-            let chunk = Chunk::default();
+            let chunk = self.chunks.last().map_or_else(Chunk::default, |full| Chunk::like(full));
             self.bytes += chunk.bytes();
             self.chunks.push(Arc::new(chunk));
         }
@@ -244,7 +253,9 @@ impl Rows {
 
     /// Bytes of memory they take.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes + self.chunks.capacity() * size_of::<Arc<Chunk>>() + self.free.capacity() * size_of::<Slot>()
+        self.bytes
+            + allocated(self.chunks.capacity() * size_of::<Arc<Chunk>>())
+            + allocated(self.free.capacity() * size_of::<Slot>())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::memory::{allocated, shared};
+
 /// Words, numbered in the order they first come. They are few and never forgotten while the book lives. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Words(Arc<Numbered>);
@@ -40,7 +42,7 @@ impl Words {
         let numbered = Arc::make_mut(&mut self.0);
         let number = u32::try_from(numbered.words.len()).unwrap_or(u32::MAX);
         let word: Arc<str> = word.into();
-        numbered.bytes += size_of::<(usize, usize)>() + word.len();
+        numbered.bytes += shared(&word);
         numbered.words.push(Arc::clone(&word));
         numbered.numbers.insert(word, number);
         number
@@ -49,6 +51,6 @@ impl Words {
     /// Bytes of memory they take. A node of the map is two thirds full on average.
     pub(super) fn bytes(&self) -> usize {
         let entry = size_of::<Arc<str>>() + size_of::<u32>();
-        self.0.bytes + self.0.words.capacity() * size_of::<Arc<str>>() + self.0.words.len() * entry * 3 / 2
+        self.0.bytes + allocated(self.0.words.capacity() * size_of::<Arc<str>>()) + self.0.words.len() * entry * 3 / 2
     }
 }

@@ -92,6 +92,7 @@ impl Remains {
     pub fn judge(&self) -> Verdict {
         let authors = self.authors()?;
         self.ids()?;
+        self.defects()?;
         self.nothings(&authors)?;
         let mut refused: BTreeSet<usize> = self.refused();
         let mut book = Book::default();
@@ -141,6 +142,15 @@ impl Remains {
 
     fn used(&self, request: Uuid) -> Option<&Used> {
         self.used.iter().find(|used| used.request == request)
+    }
+
+    /// Nobody was told of a defect.
+    fn defects(&self) -> Verdict {
+        for sent in self.sent.values() {
+            let defect = matches!(&sent.answer, Some(Err(Error::Store(error))) if !error.is_transient());
+            demand!(!defect, "failed for a defect: {sent:?}");
+        }
+        Ok(())
     }
 
     /// What is said to have come to nothing has come to nothing.

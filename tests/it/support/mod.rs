@@ -5,6 +5,7 @@ mod account;
 mod answers;
 mod call;
 pub mod catalogue;
+mod collector;
 pub mod contract;
 
 pub mod fold;
@@ -27,6 +28,7 @@ pub use account::{
     Account, Change, anybody, card_ids, duty, lead, lead_ids, member, nobody, nobodys, of, owned, to, with,
 };
 pub use call::{Call, Rpc, When};
+pub use collector::Collector;
 pub use ownership_proto::v1 as pb;
 pub use pb::{ChangeKind, FailureMode, Outcome, Source, Standing};
 pub use refusal::{Refusal, refusal};

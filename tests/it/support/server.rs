@@ -62,7 +62,7 @@ impl Server {
         let mut command = program();
         command.arg("serve").stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         for (key, value) in settings {
-            command.env(format!("OWNERSHIP__{}", key.to_uppercase().replace('.', "__")), value);
+            command.env(variable(key), value);
         }
         let mut child = command.spawn().unwrap();
         let line = first_line(child.stdout.take().unwrap());
@@ -124,6 +124,18 @@ impl Server {
         None
     }
 
+    /// Bytes of its memory that are resident.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS")
+    }
+
+    /// A line of what the kernel says of it, in bytes.
+    fn status(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let kibibytes = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'));
+        kibibytes.unwrap().trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -141,6 +153,11 @@ impl Drop for Server {
             eprintln!("--- log of process {}\n{}", self.id(), &log[tail..]);
         }
     }
+}
+
+/// The environment variable of a configuration key. Without a section it is no key, but a variable as others know it.
+fn variable(key: &str) -> String {
+    if key.contains('.') { format!("OWNERSHIP__{}", key.to_uppercase().replace('.', "__")) } else { key.to_owned() }
 }
 
 /// The first line of a pipe, which is emptied from then on so that nobody blocks on it.

@@ -135,6 +135,14 @@ impl World {
         verify::complaints(&self.tables().await, &channels).await
     }
 
+    /// As `verify`, of some accounts only: where there is much, asking for everything of all takes longer than a test may.
+    pub async fn verify_of(&mut self, accounts: &[Account]) {
+        let mut tables = self.tables().await;
+        tables.0.retain(|id, _| accounts.iter().any(|account| account.id == *id));
+        let complaints = verify::complaints(&tables, &[self.channel(0)]).await;
+        assert!(complaints.is_empty(), "log, tables and answers disagree: {complaints:#?}");
+    }
+
     /// Fails unless log, tables and answers agree.
     pub async fn verify(&mut self) {
         let complaints = self.complaints().await;
