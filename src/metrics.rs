@@ -16,6 +16,7 @@ pub struct Metrics {
     call_duration: Histogram<f64>,
     door_batch: Histogram<u64>,
     door_wait: Histogram<f64>,
+    door_splits: Counter<u64>,
     commits: Counter<u64>,
     books_resident: Gauge<u64>,
     books_memory: Gauge<u64>,
@@ -57,6 +58,11 @@ impl Metrics {
                 .with_boundaries(BATCH_SIZES.to_vec())
                 .build(),
             door_wait: latency("ownership.door.wait", "Time a write request waited before its batch began"),
+            door_splits: counter(
+                "ownership.door.batches.split",
+                "{batch}",
+                "Batches that failed for a defect and whose requests were carried out one by one",
+            ),
             commits: counter("ownership.commits", "{commit}", "Revisions made, by kind of action"),
             books_resident: gauge("ownership.books.resident", "{book}", "Accounts held in memory"),
             books_memory: gauge("ownership.books.memory", "By", "Memory held for accounts, as accounted to the budget"),
@@ -87,6 +93,11 @@ impl Metrics {
     /// A request waited this long for its batch to begin.
     pub fn door_waited(&self, wait: Duration) {
         self.door_wait.record(wait.as_secs_f64(), &[]);
+    }
+
+    /// A batch failed for a defect, and its requests are carried out one by one.
+    pub fn door_split(&self) {
+        self.door_splits.add(1, &[]);
     }
 
     /// A revision was made by an action of this kind: `assign`, `register` and so on.

@@ -118,12 +118,21 @@ impl Writer {
             Ok(answers) => batch.into_iter().zip(answers).for_each(|(pending, answer)| pending.reply(answer)),
             // A defect may lie in one of the requests: it must not fail its neighbours.
             Err(Failure::Store(error)) if batch.len() > 1 && !error.is_transient() => {
+                self.complain(batch.len(), &error);
                 for pending in batch {
                     Box::pin(self.carry_out(vec![pending])).await;
                 }
             }
             Err(failure) => failure.tell(batch),
         }
+    }
+
+    /// The defect may lie in how the requests were put together, too. Then all of them succeed one by one, and no caller has
+    /// anything to complain of.
+    fn complain(&self, requests: usize, error: &store::Error) {
+        metrics::get().door_split();
+        let (account, error) = (&self.resident.id, error as &dyn std::error::Error);
+        tracing::error!(%account, requests, error, "a batch failed for a defect: its requests are carried out one by one");
     }
 
     /// Decides and commits a batch, again if another transaction was in the way, and finds out what became of a commit whose

@@ -1,5 +1,6 @@
 //! Random requests of several accounts through the doors of one or two ledgers, which are killed now and then: whatever the
-//! interleaving, what callers were told, the log, the tables and the books agree.
+//! interleaving, what callers were told, the log, the tables and the books agree, and nothing came to pass that somebody must look
+//! at.
 //!
 //! The ledgers live in this process, each in a runtime of its own: dropping that ends them at whatever they are doing. Real
 //! processes are killed in `surviving_kills`.
@@ -18,6 +19,10 @@ use parking_lot::Mutex;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::support::judge::{Picture, Remains, Sent};
 use crate::support::plan::{ACCOUNTS, Attempt, Patience, Plan, Wave, caller, foundations, last_word, plan, request_id};
@@ -25,6 +30,37 @@ use crate::support::{Database, Store, one_replica, store};
 
 /// Far more than anything takes.
 const LONG: Duration = Duration::from_secs(20);
+
+/// What was logged because somebody must look.
+#[derive(Clone, Default)]
+struct Alarms(Arc<Mutex<Vec<u8>>>);
+
+impl Alarms {
+    /// Listens from now on. A process can do so once; this is the only test whose ledgers log into its own process.
+    fn start() -> Self {
+        let alarms = Self::default();
+        let writer = alarms.clone();
+        let lines = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let errors = Targets::new().with_target("ownership", tracing::Level::ERROR);
+        tracing_subscriber::registry().with(lines.with_filter(errors)).init();
+        alarms
+    }
+
+    /// What came since it was asked last.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock())).unwrap()
+    }
+}
+
+impl std::io::Write for Alarms {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A ledger that can be killed.
 struct Replica {
@@ -196,13 +232,18 @@ async fn picture(ledger: &Ledger, account: &AccountId) -> Picture {
     ledger.book(&context, Freshness::Strict).await.unwrap().ask(Picture::of)
 }
 
-fn run(plan: &Plan, url: &str) -> Result<Vec<Remains>, TestCaseError> {
+fn run(plan: &Plan, url: &str, alarms: &Alarms) -> Result<Vec<Remains>, TestCaseError> {
     let mut case = Case::begin(plan, url);
     for account in 0..ACCOUNTS {
         case.in_turn(&foundations(account, account));
     }
     plan.waves.iter().for_each(|wave| case.run(wave));
     let remains = case.end();
+    // The door serves every caller even if a batch cannot be committed as it was put together. That is a defect all the same.
+    let alarms = alarms.take();
+    if !alarms.is_empty() {
+        return Err(TestCaseError::fail(format!("somebody must look: {alarms}")));
+    }
     for account in &remains {
         account.judge().map_err(TestCaseError::fail)?;
     }
@@ -220,9 +261,10 @@ fn whatever_comes_between_requests_and_their_answers_all_that_is_left_agrees() {
         // An empty file: a server brings it up to date.
         assert!(crate::support::run(&["migrate"], &[("OWNERSHIP__DATABASE__URL", &url)]).status.success());
     }
+    let alarms = Alarms::start();
     let tally = Mutex::new(BTreeMap::<&'static str, usize>::new());
     let outcome = runner.run(&plan(), |plan| {
-        for remains in run(&plan, &url)? {
+        for remains in run(&plan, &url, &alarms)? {
             remains.sent.values().for_each(|sent| *tally.lock().entry(sent.kind()).or_default() += 1);
         }
         Ok(())
