@@ -84,6 +84,11 @@ impl Books {
         Arc::clone(places.entry(id.clone()).or_default())
     }
 
+    /// Whether anything is being written to any of them.
+    pub(super) fn are_written(&self) -> bool {
+        self.turns.are_taken()
+    }
+
     /// Bytes of memory for all of them.
     pub(super) fn budget(&self) -> usize {
         self.options.memory_budget_bytes

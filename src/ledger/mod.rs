@@ -36,6 +36,10 @@ use crate::store::{self, Store};
 use books::{Account, Books};
 use tail::Contact;
 
+/// For how long something long gives way to those who write. A commit is several short steps, each of which would wait for the
+/// processor otherwise.
+const WAY: Duration = Duration::from_millis(1);
+
 /// How long things are kept in the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
@@ -160,6 +164,15 @@ impl Ledger {
         let shown = revisions.wait_for(|shown| *shown >= revision);
         let waited = tokio::time::timeout_at(context.deadline, shown).await;
         waited.map_err(|_| Error::Deadline)?.map(drop).map_err(|_| store::Error::TimedOut.into())
+    }
+
+    /// Lets others by between two steps of something long: for a moment those who write, and in any case whoever is ready.
+    pub async fn give_way(&self) {
+        if self.0.books.are_written() {
+            tokio::time::sleep(WAY).await;
+        } else {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// For how long nothing was heard of the database.

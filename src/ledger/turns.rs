@@ -21,6 +21,7 @@ const FOR_READERS: usize = 2;
 #[derive(Debug, Clone)]
 pub(super) struct Turns {
     ready: Arc<Semaphore>,
+    writers: usize,
     /// Places for those who took so long that they had to let others by. When these are taken too, everybody waits: whatever it
     /// is that hangs, it is not to take every connection.
     late: Arc<Semaphore>,
@@ -37,7 +38,12 @@ impl Turns {
     /// So many at once, over so many connections.
     pub(super) fn new(writers: usize, connections: usize) -> Self {
         let late = connections.saturating_sub(writers + FOR_READERS);
-        Self { ready: Arc::new(Semaphore::new(writers)), late: Arc::new(Semaphore::new(late)) }
+        Self { ready: Arc::new(Semaphore::new(writers)), writers, late: Arc::new(Semaphore::new(late)) }
+    }
+
+    /// Whether somebody has one.
+    pub(super) fn are_taken(&self) -> bool {
+        self.ready.available_permits() < self.writers
     }
 
     /// Waits for a turn, behind everybody who waits already.
@@ -84,6 +90,7 @@ mod tests {
         let (mut second, mut third) = (Box::pin(turns.take()), Box::pin(turns.take()));
         assert!((&mut second).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_none());
+        assert!(turns.are_taken());
         drop(first);
         assert!((&mut third).now_or_never().is_none(), "not before the second");
         let second = (&mut second).now_or_never();
@@ -94,6 +101,8 @@ mod tests {
         drop(second);
         assert!((&mut again).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_some());
+        drop(again);
+        assert!(!turns.are_taken());
     }
 
     #[tokio::test(start_paused = true)]

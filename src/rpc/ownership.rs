@@ -79,7 +79,7 @@ impl OwnershipService for Rpc {
         let Asked { backend, context, question, .. } = self.ask(request)?;
         let turn = self.turn_to_stream(context.deadline).await?;
         let (snapshot, filter) = ownership::campaign(&backend.ledger, &context, question).await?;
-        Ok(Response::new(self.stream_in_parts(SenderStream::of(snapshot, filter), turn)))
+        Ok(Response::new(self.stream_in_parts(SenderStream::of(snapshot, filter), backend.ledger.clone(), turn)))
     }
 
     async fn count_by_owner(&self, request: Request<pb::CountByOwnerRequest>) -> Reply<pb::CountByOwnerResponse> {

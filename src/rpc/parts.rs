@@ -11,6 +11,7 @@ use tonic::Status;
 
 use super::Rpc;
 use super::status::Failure;
+use crate::ledger::Ledger;
 
 /// Streams at the same time. What is changed while one is read is kept twice, so there are few; who comes later waits.
 pub(super) const AT_ONCE: usize = 4;
@@ -33,6 +34,7 @@ impl Rpc {
     pub(super) fn stream_in_parts<T: Send + 'static>(
         &self,
         messages: impl Iterator<Item = Encoded<T>> + Send + 'static,
+        ledger: Ledger,
         turn: OwnedSemaphorePermit,
     ) -> Messages<T> {
         // One place more is kept for the status at the end.
@@ -40,7 +42,7 @@ impl Rpc {
         if let Ok(last) = sender.clone().try_reserve_owned() {
             let patience = self.0.options.send_timeout;
             self.0.streams.spawn(async move {
-                if let Err(failure) = send_all(messages, sender, patience).await {
+                if let Err(failure) = send_all(messages, sender, patience, &ledger).await {
                     last.send(Err(failure.into()));
                 }
                 drop(turn);
@@ -54,6 +56,7 @@ async fn send_all<T>(
     messages: impl Iterator<Item = Encoded<T>>,
     sender: mpsc::Sender<Result<Encoded<T>, Status>>,
     patience: Duration,
+    ledger: &Ledger,
 ) -> Result<(), Failure> {
     for message in messages {
         match sender.send_timeout(Ok(message), patience).await {
@@ -63,7 +66,7 @@ async fn send_all<T>(
             Err(mpsc::error::SendTimeoutError::Closed(_)) => break,
         }
         // Making a message takes a while, and there may be many in a row.
-        tokio::task::yield_now().await;
+        ledger.give_way().await;
     }
     Ok(())
 }

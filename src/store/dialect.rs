@@ -24,6 +24,15 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Idle connections are tested before use only after this time: a test for each use would cost a round trip each.
 const TEST_AFTER_IDLE: Duration = Duration::from_secs(30);
 
+/// Memory of the writer for pages of a SQLite file, at most, as SQLite spells it: 16 MiB. What is written is mostly what was written
+/// before.
+const WRITER_CACHE: &str = "-16384";
+/// The same of each reader. What is read is in memory already, but for what is read once.
+const READER_CACHE: &str = "-1024";
+/// Pages in the log of a SQLite file before they are copied into it: 32 MiB. Most changes touch pages that others touch too, and
+/// the longer this waits, the fewer copies each of them costs.
+const PAGES_BETWEEN_CHECKPOINTS: &str = "8192";
+
 /// The connections of a database, and what makes sure that nobody else uses it where nobody else may.
 pub(super) struct Connections {
     /// Takes write transactions.
@@ -58,6 +67,8 @@ async fn connect_sqlite(url: &str, max_connections: u32) -> Result<Connections, 
                 .journal_mode(SqliteJournalMode::Wal)
                 // An acknowledged change survives a power cut.
                 .synchronous(SqliteSynchronous::Full)
+                .pragma("cache_size", if read_only { READER_CACHE } else { WRITER_CACHE })
+                .pragma("wal_autocheckpoint", PAGES_BETWEEN_CHECKPOINTS)
                 .busy_timeout(LOCK_TIMEOUT)
         });
         options
@@ -166,6 +177,22 @@ pub(super) fn lock_head(backend: DbBackend, account: &str) -> Statement {
         _ => format!("{select}$1 FOR NO KEY UPDATE"),
     };
     Statement::from_sql_and_values(backend, sql, [account.into()])
+}
+
+/// Reads where some accounts stand. The text is the same however many they are, so that each connection prepares it once.
+pub(super) fn revisions<'a>(backend: DbBackend, accounts: impl Iterator<Item = &'a str>) -> Statement {
+    let select = "SELECT account_id, revision FROM account_head WHERE account_id";
+    match backend {
+        DbBackend::Sqlite => {
+            let accounts = serde_json::Value::from_iter(accounts).to_string();
+            let sql = format!("{select} IN (SELECT value FROM json_each(?))");
+            Statement::from_sql_and_values(backend, sql, [accounts.into()])
+        }
+        _ => {
+            let accounts = Value::Array(ArrayType::String, Some(Box::new(accounts.map(Value::from).collect())));
+            Statement::from_sql_and_values(backend, format!("{select} = ANY($1)"), [accounts])
+        }
+    }
 }
 
 /// What lets the rest of a transaction take the time that a large account takes: its rows come no faster than they are taken.

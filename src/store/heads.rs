@@ -96,15 +96,14 @@ pub async fn read(at: &impl Readable, account: &AccountId) -> Result<Head, Error
 /// The last revisions of several accounts, in one statement. Those that were never written to are absent.
 #[tracing::instrument(level = "debug", skip_all, fields(accounts = accounts.len()))]
 pub async fn revisions(at: &impl Readable, accounts: &[AccountId]) -> Result<HashMap<AccountId, Revision>, Error> {
-    let rows: Vec<(String, i64)> = Entity::find()
-        .select_only()
-        .columns([Column::AccountId, Column::Revision])
-        .filter(Column::AccountId.is_in(accounts.iter().map(AccountId::as_str)))
-        .into_tuple()
-        .all(at.connection())
-        .await?;
-    let known = rows.into_iter().filter_map(|(id, revision)| Some((AccountId::parse(&id).ok()?, Revision(revision))));
-    Ok(known.collect())
+    let backend = at.connection().get_database_backend();
+    let statement = dialect::revisions(backend, accounts.iter().map(AccountId::as_str));
+    let mut revisions = HashMap::with_capacity(accounts.len());
+    for row in at.connection().query_all_raw(statement).await? {
+        let (id, revision): (String, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        revisions.extend(AccountId::parse(&id).ok().map(|id| (id, Revision(revision))));
+    }
+    Ok(revisions)
 }
 
 /// Some accounts by id, after one of them, that have facts above their floor, or with `history` history above its floor, with
