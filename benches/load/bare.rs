@@ -20,8 +20,10 @@ use tonic::{Request, Response, Status};
 use tower::service_fn;
 
 use super::data::lead_id;
-use super::wire::{GET_OWNER, Method, Raw, WATCH, encoded};
+use super::wire::{GET_OWNER, LIST_BY_OWNER, Method, Raw, WATCH, encoded};
 
+/// Sends all messages once, and then waits.
+pub const BACKLOG: Method = Method("/leadflip.ownership.v1.OwnershipService/Backlog");
 /// Follows a message that is sent at a steady pace.
 pub const BROADCAST: Method = Method("/leadflip.ownership.v1.OwnershipService/Broadcast");
 /// From one such message to the next.
@@ -29,7 +31,7 @@ pub const PACE: Duration = Duration::from_millis(10);
 /// Messages that may wait for a watcher.
 const WAITING: usize = 1_024;
 
-/// Serves until the process is killed. Watches are sent the messages of a file, again and again.
+/// Serves until the process is killed. Watches are sent the messages of a file; who asks for a page gets the first of them.
 pub async fn serve(messages: Option<&Path>) -> Result<()> {
     let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into())?.with_nodelay(Some(true));
     println!("bare server listening on http://{}", incoming.local_addr()?);
@@ -112,15 +114,18 @@ type Messages = BoxStream<'static, Result<Bytes, Status>>;
 impl Bare {
     async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
         let path = request.uri().path();
-        if path == GET_OWNER.0 {
+        if path == GET_OWNER.0 || path == LIST_BY_OWNER.0 {
+            let known = if path == GET_OWNER.0 { &self.owner } else { &self.messages[0] };
             let answer = service_fn(|_: Request<Bytes>| {
-                let owner = self.owner.clone();
-                async move { Ok(Response::new(owner)) }
+                let known = known.clone();
+                async move { Ok(Response::new(known)) }
             });
             return Grpc::new(Raw).unary(answer, request).await;
         }
         let messages = if path == WATCH.0 {
             self.repeated()
+        } else if path == BACKLOG.0 {
+            self.once()
         } else if path == BROADCAST.0 {
             self.spoken()
         } else {
@@ -137,6 +142,11 @@ impl Bare {
     fn repeated(&self) -> Messages {
         let messages = Arc::clone(&self.messages);
         stream::iter(0..).map(move |number: usize| Ok(messages[number % messages.len()].clone())).boxed()
+    }
+
+    fn once(&self) -> Messages {
+        let messages = Arc::clone(&self.messages);
+        stream::iter(0..messages.len()).map(move |number| Ok(messages[number].clone())).chain(stream::pending()).boxed()
     }
 
     fn spoken(&self) -> Messages {

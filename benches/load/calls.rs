@@ -40,26 +40,34 @@ pub fn one_owner() -> Check {
 
 /// Gives any lead to any owner. Counts if it had another one.
 pub async fn assign(channel: Channel, shape: Shape) -> Result<u64> {
-    let request = AssignRequest {
+    let answer = AssignResponse::decode(ASSIGN.call(channel, any_to_any(shape)).await?)?;
+    Ok(u64::from(answer.outcome() != Outcome::Unchanged))
+}
+
+/// Any lead, to any owner.
+pub fn any_to_any(shape: Shape) -> Bytes {
+    encoded(&AssignRequest {
         account_id: shape.any_account(),
         lead_id: shape.any_lead(),
         owner_id: any_member(),
         ..AssignRequest::default()
-    };
-    let answer = AssignResponse::decode(ASSIGN.call(channel, encoded(&request)).await?)?;
-    Ok(u64::from(answer.outcome() != Outcome::Unchanged))
+    })
 }
 
 /// Asks for the newest leads of any owner.
 pub async fn page(channel: Channel, shape: Shape, check: &Check) -> Result<u64> {
-    let request = ListByOwnerRequest {
+    check.items(&LIST_BY_OWNER.call(channel, any_page(shape)).await?)
+}
+
+/// The newest leads of any owner.
+pub fn any_page(shape: Shape) -> Bytes {
+    encoded(&ListByOwnerRequest {
         account_id: shape.any_account(),
         owner: Some(list_by_owner_request::Owner::OwnerId(any_member())),
         order: LeadOrder::CreatedDesc.into(),
         page_size: 100,
         ..ListByOwnerRequest::default()
-    };
-    check.items(&LIST_BY_OWNER.call(channel, encoded(&request)).await?)
+    })
 }
 
 /// A page that is full.

@@ -9,9 +9,11 @@
     reason = "a program of its own, which prints, and makes its own times and tasks"
 )]
 
+mod anatomy;
 mod bare;
 mod calls;
 mod chart;
+mod collector;
 mod copy;
 mod data;
 mod docs;
@@ -21,8 +23,10 @@ mod measure;
 mod measurements;
 mod pgbench;
 mod process;
+mod processor;
 mod profile;
 mod report;
+mod stages;
 mod wire;
 mod world;
 
@@ -32,8 +36,8 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use measure::{Measurement, Row};
-use report::Run;
+use measure::Measurement;
+use report::{Results, Run};
 use world::World;
 
 /// Measures the service under load.
@@ -92,37 +96,44 @@ async fn main() -> Result<()> {
         ProfileName::Long => profile::LONG,
     };
     let only = &arguments.only;
-    let wanted = |one: &dyn Measurement| only.is_empty() || only.iter().any(|part| one.what().contains(part.as_str()));
+    let wanted = |what: &str| only.is_empty() || only.iter().any(|part| what.contains(part.as_str()));
     let world = World::new(profile)?;
-    let all = measurements::all().into_iter().filter(|one| wanted(one.as_ref())).collect();
-    let (rows, failed) = take_all(all, &world).await;
+    let all = measurements::all().into_iter().filter(|one| wanted(&one.what())).collect();
+    let (results, failed) = take_all(all, wanted(anatomy::WHAT), &world).await;
     let run = Run::of(&world).await?;
-    println!("{}", report::table(&rows));
-    write(&arguments.json, &format!("{:#}\n", report::json(&rows, &run)))?;
-    write(&arguments.svg, &chart::svg(&rows))?;
+    println!("{}", report::text(&results));
+    write(&arguments.json, &format!("{:#}\n", report::json(&results, &run)))?;
+    write(&arguments.svg, &chart::svg(&results.rows))?;
     if arguments.docs {
-        docs::write(&rows, &run)?;
+        docs::write(&results, &run)?;
     }
     if failed.is_empty() { Ok(()) } else { bail!("not measured:\n{}", failed.join("\n")) }
 }
 
 /// Measures one after the other. One that fails does not spoil the others.
-async fn take_all(all: Vec<Box<dyn Measurement>>, world: &World) -> (Vec<Row>, Vec<String>) {
-    let bar = ProgressBar::new(all.len() as u64);
+async fn take_all(all: Vec<Box<dyn Measurement>>, with_anatomy: bool, world: &World) -> (Results, Vec<String>) {
+    let bar = ProgressBar::new(all.len() as u64 + u64::from(with_anatomy));
     if let Ok(style) = ProgressStyle::with_template("[{elapsed_precise}] {pos}/{len} {msg}") {
         bar.set_style(style);
     }
     bar.enable_steady_tick(std::time::Duration::from_millis(500));
-    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    let (mut results, mut failed) = (Results::default(), Vec::new());
     for one in all {
         match measure::take(one.as_ref(), world, &bar).await {
-            Ok(measured) => rows.extend(measured),
+            Ok(measured) => results.rows.extend(measured),
             Err(error) => failed.push(format!("{}: {error:#}", one.what())),
         }
         bar.inc(1);
     }
+    if with_anatomy {
+        bar.set_message(anatomy::WHAT);
+        match anatomy::take(world).await {
+            Ok(anatomy) => results.anatomy = Some(anatomy),
+            Err(error) => failed.push(format!("{}: {error:#}", anatomy::WHAT)),
+        }
+    }
     bar.finish_and_clear();
-    (rows, failed)
+    (results, failed)
 }
 
 fn write(path: &Path, content: &str) -> Result<()> {

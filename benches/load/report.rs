@@ -4,10 +4,26 @@ use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Value, json};
 
+use super::anatomy::{self, Anatomy};
 use super::data::OWNERS;
 use super::measure::{Figure, Goal, Row, Unit};
 use super::profile::Profile;
+use super::stages::Line;
 use super::world::World;
+
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub struct Results {
+    pub rows: Vec<Row>,
+    /// Only if it was asked for.
+    pub anatomy: Option<Anatomy>,
+}
+
+/// All of it, for a terminal.
+pub fn text(Results { rows, anatomy }: &Results) -> String {
+    let anatomy = anatomy.iter().map(anatomy_tables);
+    std::iter::once(table(rows)).chain(anatomy).collect::<Vec<_>>().join("\n\n")
+}
 
 /// `what | ours | limit measured in this run | ratio | goal`
 pub fn table(rows: &[Row]) -> String {
@@ -29,6 +45,31 @@ pub fn table(rows: &[Row]) -> String {
         ]);
     }
     table.to_string()
+}
+
+/// `stage | 1 caller | 256 callers`, and the same of the processor's time.
+pub fn anatomy_tables(Anatomy { stages, processor }: &Anatomy) -> String {
+    let columns =
+        anatomy::CALLERS.map(|callers| if callers == 1 { "1 caller".to_owned() } else { format!("{callers} callers") });
+    let table = |first: &str| {
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::ASCII_MARKDOWN);
+        table.set_header(std::iter::once(first).chain(columns.iter().map(String::as_str)));
+        table
+    };
+    let number = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+    let mut times = table("stage, median in ms");
+    for Line { name, depth, millis } in stages {
+        // A method by its own name. Plain spaces would be taken away where the page is shown.
+        let name = format!("{}{}", "\u{a0}".repeat(depth * 4), name.rsplit('/').next().unwrap_or(name));
+        let millis = millis.map(|millis| number(millis.map_or_else(String::new, |millis| format!("{millis:.3}"))));
+        times.add_row(std::iter::once(Cell::new(name)).chain(millis));
+    }
+    let mut used = table("processor time of an Assign in µs");
+    for (user, micros) in anatomy::USERS.iter().zip(processor) {
+        used.add_row(std::iter::once(Cell::new(user)).chain(micros.map(|micros| number(format!("{micros:.0}")))));
+    }
+    format!("{times}\n\n{used}")
 }
 
 /// Median and half the spread.
@@ -87,7 +128,7 @@ impl Run {
 }
 
 /// Everything, with the day and the machine.
-pub fn json(rows: &[Row], run: &Run) -> Value {
+pub fn json(Results { rows, anatomy }: &Results, run: &Run) -> Value {
     let rows: Vec<_> = rows.iter().map(row_json).collect();
     let Run { profile, date, processor, cores, postgres } = run;
     json!({
@@ -103,6 +144,7 @@ pub fn json(rows: &[Row], run: &Run) -> Value {
         "cores": cores,
         "postgres": postgres,
         "rows": rows,
+        "assign": anatomy.as_ref().map(anatomy_json),
     })
 }
 
@@ -118,6 +160,17 @@ fn row_json(row: &Row) -> Value {
         "goal": format!("{:?}", row.goal),
         "met": row.is_met(),
         "disturbed": row.is_disturbed(),
+    })
+}
+
+fn anatomy_json(Anatomy { stages, processor }: &Anatomy) -> Value {
+    let stage = |Line { name, depth, millis }: &Line| json!({ "name": name, "depth": depth, "millis": millis });
+    let used: serde_json::Map<_, _> =
+        anatomy::USERS.iter().zip(processor).map(|(user, micros)| ((*user).to_owned(), json!(micros))).collect();
+    json!({
+        "callers": anatomy::CALLERS,
+        "stages": stages.iter().map(stage).collect::<Vec<_>>(),
+        "processor_micros": used,
     })
 }
 

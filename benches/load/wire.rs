@@ -10,7 +10,7 @@ use prost::bytes::{Buf, BufMut, Bytes};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
-use tonic::{Request, Status, Streaming};
+use tonic::{IntoRequest, Request, Status, Streaming};
 
 /// A method, by its path.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +29,10 @@ pub const HEALTH: Method = Method("/grpc.health.v1.Health/Check");
 
 impl Method {
     /// Asks and gets one answer.
-    pub async fn call(self, channel: Channel, request: Bytes) -> Result<Bytes> {
+    pub async fn call(self, channel: Channel, request: impl IntoRequest<Bytes>) -> Result<Bytes> {
         let mut client = Grpc::new(channel);
         client.ready().await?;
-        Ok(client.unary(Request::new(request), PathAndQuery::from_static(self.0), Raw).await?.into_inner())
+        Ok(client.unary(request.into_request(), PathAndQuery::from_static(self.0), Raw).await?.into_inner())
     }
 
     /// Asks and gets a stream of answers.

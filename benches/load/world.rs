@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::data::{Shape, account_id, lead_id};
 use super::process::Process;
 use super::profile::Profile;
-use super::{fill, wire};
+use super::{fill, processor, wire};
 
 /// Connections for bare statements that pgbench cannot send.
 const CONNECTIONS: u32 = 8;
@@ -87,6 +87,13 @@ impl World {
     pub async fn postgres_version(&self) -> Result<String> {
         let pool = PgPool::connect(&self.server).await?;
         Ok(sqlx::query_scalar("show server_version").fetch_one(&pool).await?)
+    }
+
+    /// The process that has started all others of Postgres.
+    pub async fn postmaster(&self) -> Result<u32> {
+        let pool = PgPool::connect(&self.server).await?;
+        let own: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&pool).await?;
+        processor::parent(u32::try_from(own)?).context("Postgres runs elsewhere")
     }
 
     async fn database(&self, content: Content) -> Result<Database> {

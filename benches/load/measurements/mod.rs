@@ -3,6 +3,7 @@
 mod assign;
 mod batch;
 mod bulk;
+mod catch_up;
 mod count;
 mod deep;
 mod export;
@@ -21,6 +22,7 @@ use super::world::Store::{Postgres, Sqlite};
 use assign::{Assign, Figure};
 use batch::Batch;
 use bulk::Bulk;
+use catch_up::CatchUp;
 use count::Count;
 use deep::Deep;
 use export::{Export, Writers};
@@ -31,7 +33,7 @@ use mixed::Mixed;
 use owner::{Freshness, Owner};
 use page::Page;
 use receipt::Receipt;
-use watch::FanOut;
+use watch::Live;
 use watchers::Idle;
 
 /// Everything, in order. Reads come before what spreads the leads over other owners.
@@ -56,10 +58,12 @@ pub fn all() -> Vec<Box<dyn Measurement>> {
         Box::new(Assign { store: Postgres, callers: 256, accounts: 10, figure: Figure::Rate }),
         Box::new(Assign { store: Postgres, callers: 64, accounts: 1, figure: Figure::Rate }),
         Box::new(Assign { store: Postgres, callers: 1, accounts: 10, figure: Figure::Median }),
+        Box::new(Assign { store: Sqlite, callers: 64, accounts: 1, figure: Figure::Rate }),
         Box::new(Assign { store: Sqlite, callers: 64, accounts: 10, figure: Figure::Rate }),
         Box::new(Bulk),
         Box::new(Mixed),
-        Box::new(FanOut),
+        Box::new(CatchUp),
+        Box::new(Live),
         Box::new(Receipt),
         Box::new(Growth),
     ]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
+use ownership_proto::v1::watch_owner_changes_request::Start;
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio::task::JoinSet;
@@ -43,7 +44,7 @@ impl Measurement for Receipt {
 
 async fn ours(world: &World, database: Database) -> Result<f64> {
     let service = world.serve_loaded(&database, &[]).await?;
-    let watches = open(&service.url, WATCH).await?;
+    let watches = open(&service.url, WATCH, Start::Now(())).await?;
     let writing = write(Arc::clone(&service), Shape { accounts: 1, ..database.shape });
     tokio::select! {
         sample = receive(watches, world.profile.span()) => sample,
@@ -53,7 +54,7 @@ async fn ours(world: &World, database: Database) -> Result<f64> {
 
 async fn bare(world: &World) -> Result<f64> {
     let server = world.bare(None).await?;
-    receive(open(&server.url, BROADCAST).await?, world.profile.span()).await
+    receive(open(&server.url, BROADCAST, Start::Now(())).await?, world.profile.span()).await
 }
 
 /// Assigns at a steady pace, whether the assign before was answered or not.

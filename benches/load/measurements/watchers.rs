@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ownership_proto::v1::WatchOwnerChangesRequest;
 use ownership_proto::v1::watch_owner_changes_request::Start;
+use ownership_proto::v1::watch_owner_changes_response::Message as Watched;
+use ownership_proto::v1::{WatchOwnerChangesRequest, WatchOwnerChangesResponse};
+use prost::Message;
 use prost::bytes::Bytes;
 use prost_types::Timestamp;
 use tonic::Streaming;
+use tonic::transport::Channel;
 
 use super::footprint::MEBIBYTE;
 use crate::data::account_id;
@@ -55,18 +58,28 @@ pub struct TimedChange {
 }
 
 /// Opens all watches of an account, over ten connections.
-pub async fn open(url: &str, method: Method) -> Result<Vec<Streaming<Bytes>>> {
+pub async fn open(url: &str, method: Method, start: Start) -> Result<Vec<Streaming<Bytes>>> {
     let channels = connect(url, CONNECTIONS).await?;
-    let request = WatchOwnerChangesRequest {
-        account_id: account_id(0),
-        start: Some(Start::Now(())),
-        ..WatchOwnerChangesRequest::default()
-    };
     let mut watches = Vec::new();
     for watcher in 0..WATCHERS {
-        watches.push(method.stream(channels[watcher % CONNECTIONS].clone(), encoded(&request)).await?);
+        watches.push(watch(channels[watcher % CONNECTIONS].clone(), method, start).await?);
     }
     Ok(watches)
+}
+
+/// Opens one.
+pub async fn watch(channel: Channel, method: Method, start: Start) -> Result<Streaming<Bytes>> {
+    let (account_id, start) = (account_id(0), Some(start));
+    let request = WatchOwnerChangesRequest { account_id, start, ..WatchOwnerChangesRequest::default() };
+    method.stream(channel, encoded(&request)).await
+}
+
+/// How many changes a message tells.
+pub fn count(message: &Bytes) -> Result<i64> {
+    match WatchOwnerChangesResponse::decode(message.as_ref())?.message {
+        Some(Watched::Changes(changes)) => Ok(i64::try_from(changes.changes.len())?),
+        _ => Ok(0),
+    }
 }
 
 /// Memory of watchers while nothing happens.
@@ -91,7 +104,7 @@ impl Measurement for Idle {
                 let service = world.serve(&database, &[]).await?;
                 first_use(&service, 0).await?;
                 let before = service.resident_bytes()?;
-                let mut watches = open(&service.url, WATCH).await?;
+                let mut watches = open(&service.url, WATCH, Start::Now(())).await?;
                 for watch in &mut watches {
                     watch.message().await?;
                 }
