@@ -39,7 +39,7 @@ pub const LONG: Profile = Profile {
     many: Shape { accounts: 10, leads: 100_000 },
     large: 1_000_000,
     growth: &[100_000, 1_000_000, 5_000_000],
-    rounds: 5,
+    rounds: 3,
     warm: Duration::from_secs(1),
     time: Duration::from_secs(3),
 };

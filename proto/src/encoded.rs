@@ -14,19 +14,30 @@ use tonic_prost::ProstDecoder;
 
 /// A message, encoded. Cheap to clone: the bytes are shared.
 pub struct Encoded<T> {
-    bytes: Bytes,
+    first: Bytes,
+    /// What follows. Nearly always nothing; many pieces, where each was encoded for others as well.
+    rest: Vec<Bytes>,
     message: PhantomData<fn() -> T>,
 }
 
 impl<T> Encoded<T> {
     /// The bytes of a `T`, as the caller promises. A receiver would refuse others, or understand them otherwise.
     pub fn trusting(bytes: impl Into<Bytes>) -> Self {
-        Self { bytes: bytes.into(), message: PhantomData }
+        Self::in_pieces(bytes.into(), Vec::new())
     }
 
-    /// The bytes.
-    pub fn as_bytes(&self) -> &Bytes {
-        &self.bytes
+    /// The same, where the bytes are not in one piece.
+    pub fn in_pieces(first: Bytes, rest: Vec<Bytes>) -> Self {
+        Self { first, rest, message: PhantomData }
+    }
+
+    /// The bytes, in one piece.
+    pub fn to_bytes(&self) -> Bytes {
+        if self.rest.is_empty() { self.first.clone() } else { self.pieces().flatten().copied().collect() }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.first).chain(&self.rest)
     }
 }
 
@@ -40,7 +51,7 @@ impl<T: Message> Encoded<T> {
 impl<T: Message + Default> Encoded<T> {
     /// The message.
     pub fn decode(&self) -> Result<T, DecodeError> {
-        T::decode(self.bytes.as_ref())
+        T::decode(self.to_bytes())
     }
 }
 
@@ -52,13 +63,13 @@ impl<T: Message> From<T> for Encoded<T> {
 
 impl<T> Clone for Encoded<T> {
     fn clone(&self) -> Self {
-        Self::trusting(self.bytes.clone())
+        Self::in_pieces(self.first.clone(), self.rest.clone())
     }
 }
 
 impl<T> fmt::Debug for Encoded<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Encoded").field(&self.bytes).finish()
+        f.debug_list().entries(self.pieces()).finish()
     }
 }
 
@@ -106,7 +117,8 @@ impl<T: 'static> Encoder for EncodedEncoder<T> {
     type Error = Status;
 
     fn encode(&mut self, message: Encoded<T>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message.bytes);
+        buffer.reserve(message.pieces().map(Bytes::len).sum());
+        message.pieces().for_each(|piece| buffer.put_slice(piece));
         Ok(())
     }
 
@@ -124,7 +136,7 @@ mod tests {
     fn a_message_survives_the_way_through_its_bytes() {
         let actor = Actor { caller_id: "board".to_owned(), member_id: Some("anna".to_owned()) };
         let encoded = Encoded::of(&actor);
-        assert_eq!(encoded.as_bytes(), &actor.encode_to_vec());
+        assert_eq!(encoded.to_bytes(), actor.encode_to_vec());
         assert_eq!(encoded.decode().ok(), Some(actor));
     }
 }

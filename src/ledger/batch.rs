@@ -86,6 +86,7 @@ impl Decided {
 }
 
 /// Decides each command on top of the book and those before it. In the place of a request that was withdrawn there is none.
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) fn decide<'a>(
     book: &Book,
     commands: impl Iterator<Item = Option<&'a Command>>,

@@ -45,6 +45,7 @@ struct LockedRow {
 /// written to gets its head now, which is gone again if the transaction is rolled back.
 ///
 /// Must be a statement of its own: what is read after it sees what the transactions before it wrote.
+#[tracing::instrument(level = "debug", skip_all)]
 pub async fn lock(tx: &Tx, account: &AccountId) -> Result<Locked, Error> {
     if let Some(locked) = try_lock(tx, account).await? {
         return Ok(locked);

@@ -76,6 +76,8 @@ async fn with_accounts(setup: Setup, collector: &Collector, shapes: &[Shape]) ->
         .set("door.writers", 1)
         .set("telemetry.otlp_endpoint", collector.start())
         .set("OTEL_METRIC_EXPORT_INTERVAL", 100)
+        // What is free goes back at once, not in a moment: nobody here waits for the moment to pass.
+        .set("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
         .start();
     let accounts: Vec<_> = shapes.iter().map(|_| world.account()).collect();
     for (shape, account) in shapes.iter().zip(&accounts) {

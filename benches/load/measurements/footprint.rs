@@ -104,5 +104,7 @@ async fn lead(world: &World) -> Result<f64> {
     }
     let request = CountByOwnerRequest { account_id: account_id(0), ..CountByOwnerRequest::default() };
     COUNT_BY_OWNER.call(service.channel(), encoded(&request)).await?;
+    // What was needed to load and to sort goes back to the system in a moment.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     Ok((service.resident_bytes()? - before) / database.shape.leads as f64)
 }

@@ -68,6 +68,6 @@ mod tests {
             revision: 7,
             cards: vec![],
         };
-        assert_eq!(written.as_bytes(), Encoded::of(&message).as_bytes());
+        assert_eq!(written.to_bytes(), Encoded::of(&message).to_bytes());
     }
 }

@@ -129,7 +129,7 @@ mod tests {
                 cards: vec![],
             };
             let made = Encoded::of(&message);
-            prop_assert_eq!(written.as_bytes(), made.as_bytes());
+            prop_assert_eq!(written.to_bytes(), made.to_bytes());
         }
 
         #[test]
@@ -145,7 +145,7 @@ mod tests {
                 revision: 7,
             };
             let made = Encoded::of(&message);
-            prop_assert_eq!(written.as_bytes(), made.as_bytes());
+            prop_assert_eq!(written.to_bytes(), made.to_bytes());
         }
     }
 
