@@ -37,7 +37,7 @@ use books::{Account, Books};
 use tail::Contact;
 
 /// For how long something long gives way to those who write. A commit is several short steps, each of which would wait for the
-/// processor otherwise.
+/// processor otherwise. A stream of senders takes longer while somebody writes.
 const WAY: Duration = Duration::from_millis(1);
 
 /// How long things are kept in the log.

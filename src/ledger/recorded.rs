@@ -58,7 +58,8 @@ fn bytes(passed_on: &Bytes) -> usize {
     allocated(passed_on.len()) + allocated(COUNTERS + size_of::<usize>())
 }
 
-/// Wherever it was, in the account or in the hands of somebody who follows: it is gone now.
+/// Wherever it was, in the account or in the hands of somebody who follows: it is gone now. What is on its way to a reader is
+/// counted no longer; that is two messages of each at most.
 impl Drop for Recorded {
     fn drop(&mut self) {
         let gone = self.passed_on.get().map_or(0, bytes);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use ownership_proto::v1::list_by_owner_request::Owner;
-use ownership_proto::v1::{CountByOwnerRequest, LeadOrder, ListByOwnerRequest, ListByOwnerResponse};
+use ownership_proto::v1::{CountByOwnerRequest, LeadFilter, LeadOrder, ListByOwnerRequest, ListByOwnerResponse};
 use prost::Message;
 
-use crate::data::{account_id, any_member};
+use crate::data::{STAGES, account_id, any_member};
 use crate::measure::{Goal, Measurement, Side, Unit};
 use crate::process::Process;
 use crate::wire::{COUNT_BY_OWNER, HEALTH, LIST_BY_OWNER, encoded};
@@ -91,10 +91,14 @@ async fn lead(world: &World) -> Result<f64> {
     let before = service.resident_bytes()?;
     first_use(&service, 0).await?;
     for order in (0..).map_while(|order| LeadOrder::try_from(order).ok()) {
-        for owner in [Owner::Any(()), Owner::OwnerId(any_member())] {
+        let stage = LeadFilter { stages: vec![STAGES[0].to_owned()], ..LeadFilter::default() };
+        for (owner, filter) in
+            [(Owner::Any(()), None), (Owner::OwnerId(any_member()), None), (Owner::Any(()), Some(stage))]
+        {
             let request = ListByOwnerRequest {
                 account_id: account_id(0),
                 owner: Some(owner),
+                filter,
                 order: order.into(),
                 ..ListByOwnerRequest::default()
             };

@@ -233,8 +233,9 @@ impl Rows {
 
     fn change<R>(&mut self, slot: Slot, change: impl FnOnce(&mut Chunk, usize) -> R) -> R {
         let (chunk, at) = place(slot);
+        // Of the chunk as it was counted: a copy that is made because a snapshot shares it has no room to spare.
+        let before = self.chunks[chunk].bytes();
         let chunk = Arc::make_mut(&mut self.chunks[chunk]);
-        let before = chunk.bytes();
         let result = change(chunk, at);
         self.bytes = self.bytes + chunk.bytes() - before;
         result
@@ -277,4 +278,44 @@ fn place(slot: Slot) -> (usize, usize) {
 fn slot_at(chunk: usize, at: usize) -> Slot {
     // 4 billion leads would take half a terabyte: the memory budget refuses long before.
     Slot::try_from(chunk * CHUNK + at).unwrap_or(Slot::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::lead::LeadRef;
+
+    fn lead(id: &str) -> Numbered<'_> {
+        let (at, attributes) = (Timestamp(1), AttributesRef::default());
+        let lead = LeadRef {
+            id,
+            owner: None,
+            since: at,
+            revision: Revision(1),
+            stage: "",
+            stage_entered_at: at,
+            closed: false,
+            created_at: at,
+            source: Source::Api,
+            attributes,
+            observed_at: at,
+        };
+        Numbered { lead, owner: 0, stage: 0 }
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_chunks_whatever_snapshots_share_them() {
+        let mut rows = Rows::default();
+        let mut snapshots = Vec::new();
+        for number in 0..2_000 {
+            let slot = rows.add(lead(&format!("lead-with-a-long-name-{number}")));
+            if number % 7 == 0 {
+                snapshots.push(rows.clone());
+            }
+            if number % 3 == 0 {
+                rows.take(slot);
+            }
+            assert_eq!(rows.bytes, rows.chunks.iter().map(|chunk| chunk.bytes()).sum::<usize>());
+        }
+    }
 }

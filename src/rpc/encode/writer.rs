@@ -72,19 +72,15 @@ impl Writer {
     /// A message within the message.
     pub(super) fn message(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
         self.key(field, WireType::LengthDelimited);
-        // Its length is known behind it. Nearly always the one byte that is kept for it is enough.
+        // Its length is known behind it. One byte is kept for it, which is enough for a short message; else what was written moves on.
         let start = self.0.len();
         self.0.push(0);
         write(self);
-        let length = self.0.len() - start - 1;
-        match u8::try_from(length) {
-            Ok(short) if short < 0x80 => self.0[start] = short,
-            Ok(_) | Err(_) => {
-                let end = self.0.len();
-                self.varint(length as u64);
-                let prefix = self.0.split_off(end);
-                self.0.splice(start..=start, prefix);
-            }
+        let (length, width) = varint((self.0.len() - start - 1) as u64);
+        if width == 1 {
+            self.0[start] = length[0];
+        } else {
+            self.0.splice(start..=start, length.into_iter().take(width));
         }
     }
 
@@ -92,13 +88,9 @@ impl Writer {
         self.varint(u64::from(field << 3 | wire as u32));
     }
 
-    /// By hand, because the one of prost takes each byte through a trait and looks for room anew: that was a tenth of a page.
-    fn varint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.0.push(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number.to_le_bytes()[0]);
+    fn varint(&mut self, number: u64) {
+        let (bytes, width) = varint(number);
+        self.0.extend_from_slice(&bytes[..width]);
     }
 
     /// A moment.
@@ -119,4 +111,17 @@ impl Writer {
             let _ = card.encode_length_delimited(&mut self.0);
         }
     }
+}
+
+/// A number as it is written, and how many bytes that takes. By hand, because prost's own writes each byte through a trait that looks
+/// for room anew: that was a twentieth of a page.
+fn varint(mut number: u64) -> ([u8; 10], usize) {
+    let (mut bytes, mut width) = ([0; 10], 0);
+    while number >= 0x80 {
+        bytes[width] = number.to_le_bytes()[0] | 0x80;
+        number >>= 7;
+        width += 1;
+    }
+    bytes[width] = number.to_le_bytes()[0];
+    (bytes, width + 1)
 }
