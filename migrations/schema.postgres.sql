@@ -89,6 +89,14 @@ CREATE TABLE member (
     CONSTRAINT member_standing_check CHECK ((standing = ANY (ARRAY['active'::text, 'leaving'::text, 'inactive'::text])))
 );
 
+CREATE TABLE outbox (
+    account_id text COLLATE "C" NOT NULL,
+    revision bigint NOT NULL,
+    since bigint NOT NULL,
+    CONSTRAINT outbox_pk PRIMARY KEY (account_id),
+    CONSTRAINT outbox_revision_check CHECK ((revision >= 1))
+) WITH (fillfactor=50);
+
 CREATE TABLE request (
     account_id text COLLATE "C" NOT NULL,
     caller_id text COLLATE "C" NOT NULL,

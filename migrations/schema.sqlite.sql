@@ -97,6 +97,14 @@ CREATE TABLE member (
     CONSTRAINT member_capacity_check CHECK (capacity >= 0)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE outbox (
+    account_id text NOT NULL,
+    revision   integer NOT NULL,
+    since      integer NOT NULL,
+    CONSTRAINT outbox_pk PRIMARY KEY (account_id),
+    CONSTRAINT outbox_revision_check CHECK (revision >= 1)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE request (
     account_id  text NOT NULL,
     caller_id   text NOT NULL,

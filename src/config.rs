@@ -4,6 +4,7 @@
 //! `OWNERSHIP__DATABASE__URL` is `database.url`. An empty variable counts as absent. Spans of time are written `200ms`, `15s`,
 //! `30days`. Everything that is wrong with a configuration is reported at once, and an unknown key is wrong.
 
+mod events;
 mod load;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use events::{Events, Secret};
 pub use load::{Error, Problem};
 
 /// The whole configuration.
@@ -30,6 +32,8 @@ pub struct Config {
     pub log: Log,
     /// How watches behave.
     pub watch: Watch,
+    /// Where changes are published to.
+    pub events: Events,
     /// What the service tells about itself.
     pub telemetry: Telemetry,
 }

@@ -15,6 +15,7 @@ pub mod members;
 pub mod metrics;
 pub mod ownership;
 pub mod page;
+pub mod publish;
 pub mod rpc;
 pub mod server;
 pub mod store;

@@ -26,6 +26,12 @@ pub struct Metrics {
     watchers: UpDownCounter<i64>,
     store_retries: Counter<u64>,
     trimmed_rows: Counter<u64>,
+    events: Counter<u64>,
+    event_append: Histogram<f64>,
+    event_failures: Counter<u64>,
+    broker_connected: Gauge<u64>,
+    outbox_accounts: Gauge<u64>,
+    outbox_age: Gauge<f64>,
 }
 
 /// From half a millisecond to the cap of a call's deadline, in seconds.
@@ -51,6 +57,7 @@ impl Metrics {
         };
         let door_batch = meter.u64_histogram("ownership.door.batch.size").with_unit("{request}");
         let watchers = meter.i64_up_down_counter("ownership.watch.active").with_unit("{watch}");
+        let outbox_age = meter.f64_gauge("ownership.outbox.age").with_unit("s");
         Self {
             call_duration: latency("rpc.server.call.duration", "Duration of inbound calls, streams to their end"),
             door_batch: door_batch
@@ -72,6 +79,16 @@ impl Metrics {
             watchers: watchers.with_description("Watches that are open").build(),
             store_retries: counter("ownership.store.retries", "{transaction}", "Transactions tried again, by name"),
             trimmed_rows: counter("ownership.trimmed.rows", "{row}", "Rows removed for their age, by table"),
+            events: counter("ownership.events.published", "{event}", "Events that the broker has acknowledged"),
+            event_append: latency("ownership.events.append.duration", "Time the broker took to acknowledge an event"),
+            event_failures: counter(
+                "ownership.events.failures",
+                "{failure}",
+                "Attempts to publish that failed, by kind",
+            ),
+            broker_connected: gauge("ownership.events.connected", "{connection}", "Whether events can be published"),
+            outbox_accounts: gauge("ownership.outbox.accounts", "{account}", "Accounts with changes to be published"),
+            outbox_age: outbox_age.with_description("Age of the oldest change to be published").build(),
         }
     }
 
@@ -144,5 +161,27 @@ impl Metrics {
     /// So many rows of a table were removed for their age.
     pub fn trimmed(&self, table: &'static str, rows: u64) {
         self.trimmed_rows.add(rows, &[KeyValue::new("table", table)]);
+    }
+
+    /// The broker has acknowledged an event after so long.
+    pub fn published(&self, took: Duration) {
+        self.events.add(1, &[]);
+        self.event_append.record(took.as_secs_f64(), &[]);
+    }
+
+    /// Something of this kind kept changes from being published, for the moment.
+    pub fn publish_failed(&self, kind: &'static str) {
+        self.event_failures.add(1, &[KeyValue::new("kind", kind)]);
+    }
+
+    /// Whether there is a broker to publish to.
+    pub fn broker_connected(&self, connected: bool) {
+        self.broker_connected.record(u64::from(connected), &[]);
+    }
+
+    /// So many accounts have changes to be published, the oldest of which waits for so long.
+    pub fn outbox(&self, accounts: u64, age: Duration) {
+        self.outbox_accounts.record(accounts, &[]);
+        self.outbox_age.record(age.as_secs_f64(), &[]);
     }
 }

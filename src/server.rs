@@ -1,5 +1,6 @@
 //! The server: one listener, the layers every call goes through, readiness, and an orderly end.
 
+mod publishing;
 mod readiness;
 
 use std::io;
@@ -134,7 +135,7 @@ impl Running {
                 self.listener.abort();
             }
         }
-        self.readiness.close();
+        self.readiness.close().await;
         Ok(())
     }
 }

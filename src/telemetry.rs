@@ -22,8 +22,9 @@ use crate::config;
 /// How long the last data may take to get out when the process ends.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
-/// What is not worth a line unless it is asked for: each change of the schema, each notice of the database.
-const QUIET: &str = "opentelemetry=warn,sea_orm_migration=warn,sqlx=warn";
+/// What is not worth a line unless it is asked for: each change of the schema, each notice of the database, each
+/// connection to the broker.
+const QUIET: &str = "async_nats=warn,opentelemetry=warn,sea_orm_migration=warn,sqlx=warn";
 
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]

@@ -19,6 +19,8 @@ mod m20261123_000006_create_lead;
 mod m20261123_000007_create_member;
 mod m20261123_000008_create_account_settings;
 mod m20261123_000009_create_request;
+mod m20261124_000010_create_outbox;
+mod m20261124_000011_fill_outbox;
 
 use std::collections::HashSet;
 
@@ -44,6 +46,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000007_create_member::CHANGE),
             Box::new(m20261123_000008_create_account_settings::CHANGE),
             Box::new(m20261123_000009_create_request::CHANGE),
+            Box::new(m20261124_000010_create_outbox::CHANGE),
+            Box::new(m20261124_000011_fill_outbox::CHANGE),
         ]
     }
 }

@@ -69,7 +69,7 @@ impl Config {
 
     /// Values that are of the right type and make no sense.
     fn problems(&self) -> Vec<Problem> {
-        let Self { server, database, memory, door, log, watch, telemetry } = self;
+        let Self { server, database, memory, door, log, watch, events, telemetry } = self;
         let second = Duration::from_secs(1);
         let milli = Duration::from_millis(1);
         let checks = [
@@ -118,7 +118,7 @@ impl Config {
                 "must be http://HOST:PORT",
             ),
         ];
-        let bad = checks.into_iter().filter(|(_, holds, _)| !holds);
+        let bad = checks.into_iter().chain(events.checks()).filter(|(_, holds, _)| !holds);
         bad.map(|(key, _, what)| Problem { key: key.to_owned(), what: what.to_owned() }).collect()
     }
 }
@@ -138,7 +138,7 @@ fn assemble(values: &[(&str, &Value)]) -> Result<Config, String> {
         all = all.set_override(key, (*value).clone()).map_err(|error| error.to_string())?;
     }
     // An error may quote the value: that of a secret must not get out.
-    let secret = values.iter().any(|(key, _)| *key == "database.url");
+    let secret = values.iter().any(|(key, _)| ["database.url", "events.password"].contains(key));
     let tell = |error: ConfigError| if secret { "cannot be read".to_owned() } else { cause(&error) };
     all.build().and_then(config::Config::try_deserialize).map_err(tell)
 }
@@ -283,6 +283,26 @@ mod tests {
         assert_eq!(config.database.url.describe(), "postgres://db.example/ownership");
         let wrong = read(&[("OWNERSHIP__DATABASE__URL", "mysql://me:s3cr3t@db")]).unwrap_err();
         assert!(!wrong.to_string().contains("s3cr3t"), "{wrong}");
+    }
+
+    #[test]
+    fn a_broker_is_named_without_saying_who_asks_and_that_is_said_once() {
+        let with = |more: &[(&str, &str)]| {
+            let problems = read(more).err().map(|Error(problems)| problems).unwrap_or_default();
+            problems.into_iter().map(|problem| problem.key).collect::<Vec<_>>()
+        };
+        let url = |url| ("OWNERSHIP__EVENTS__URL", url);
+        assert_eq!(with(&[url("nats://a:4222,tls://b:4222")]), [""; 0]);
+        for wrong in ["http://a:4222", "a:4222", "nats://me:s3cr3t@a:4222", "nats://a:4222,"] {
+            assert_eq!(with(&[url(wrong)]), ["events.url"], "{wrong}");
+        }
+        let (user, password) = (("OWNERSHIP__EVENTS__USER", "me"), ("OWNERSHIP__EVENTS__PASSWORD", "s3cr3t"));
+        let file = ("OWNERSHIP__EVENTS__CREDENTIALS_FILE", "/tmp/me.creds");
+        assert_eq!(with(&[user]), ["events.password"]);
+        assert_eq!(with(&[user, password, file]), ["events.credentials_file"]);
+        let config = read(&[user, password]).unwrap();
+        assert!(!format!("{config:?}").contains("s3cr3t"));
+        assert_eq!(with(&[("OWNERSHIP__EVENTS__STREAM", "a.b")]), ["events.stream"]);
     }
 
     #[test]

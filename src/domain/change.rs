@@ -55,6 +55,11 @@ pub fn kind_of(fact: &Fact) -> Option<ChangeKind> {
     })
 }
 
+/// Whether a commit changes the owner of any lead.
+pub fn changes_owners(commit: &Commit) -> bool {
+    commit.facts.iter().any(|fact| kind_of(fact).is_some())
+}
+
 /// The owner changes among the facts of a commit.
 pub fn changes_of(commit: &Commit) -> impl Iterator<Item = OwnerChange> + '_ {
     (0..).zip(&commit.facts).filter_map(|(ordinal, fact)| {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, broadcast};
 
 use super::door::Door;
 use super::resident::{LoadError, Resident};
@@ -35,19 +35,20 @@ pub(super) struct Books {
     store: Store,
     options: Options,
     turns: Turns,
+    changed: broadcast::Sender<AccountId>,
     places: Mutex<HashMap<AccountId, Arc<Place>>>,
     clock: Instant,
 }
 
 impl Books {
-    pub(super) fn new(store: Store, options: Options) -> Self {
+    pub(super) fn new(store: Store, options: Options, changed: broadcast::Sender<AccountId>) -> Self {
         let turns = if store.is_exclusive() {
             // The store has one writer: while one door is there, the next one makes ready.
             Turns::new(options.writers.min(2), 0)
         } else {
             Turns::new(options.writers, options.connections)
         };
-        Self { store, options, turns, places: Mutex::default(), clock: Instant::now() }
+        Self { store, options, turns, changed, places: Mutex::default(), clock: Instant::now() }
     }
 
     /// The account, loaded if need be.
@@ -82,6 +83,12 @@ impl Books {
             places.remove(id);
         }
         Arc::clone(places.entry(id.clone()).or_default())
+    }
+
+    /// The account, if it is in memory. Asking does not keep it there.
+    pub(super) fn peek(&self, id: &AccountId) -> Option<Arc<Resident>> {
+        let places = self.places.lock();
+        places.get(id)?.get().map(|account| Arc::clone(&account.resident))
     }
 
     /// Whether anything is being written to any of them.
@@ -131,7 +138,8 @@ impl Books {
         metrics::get().book_loaded(began.elapsed());
         let leads = || resident.read(|book| book.total(&OwnerSelector::Any, &LeadFilter::default()));
         tracing::debug!(account = %id, leads = leads(), bytes = resident.bytes(), "an account was loaded");
-        let door = Door::open(Arc::clone(&resident), self.store.clone(), self.turns.clone(), &self.options);
+        let (store, turns, changed) = (self.store.clone(), self.turns.clone(), self.changed.clone());
+        let door = Door::open(Arc::clone(&resident), store, turns, changed, &self.options);
         Ok(Account { resident, door, used: AtomicU64::new(0) })
     }
 

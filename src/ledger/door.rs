@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
@@ -14,7 +14,9 @@ use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
 use super::turns::Turns;
 use super::{Error, Options};
+use crate::domain::change::changes_owners;
 use crate::domain::command::Command;
+use crate::domain::ids::AccountId;
 use crate::domain::outcome::Answer;
 use crate::metrics;
 use crate::store::{self, Store, Tx, Written};
@@ -42,10 +44,16 @@ impl Door {
         clippy::disallowed_methods,
         reason = "the door owns the task that writes, so that no caller can cut a write in half"
     )]
-    pub(super) fn open(resident: Arc<Resident>, store: Store, turns: Turns, options: &Options) -> Self {
+    pub(super) fn open(
+        resident: Arc<Resident>,
+        store: Store,
+        turns: Turns,
+        changed: broadcast::Sender<AccountId>,
+        options: &Options,
+    ) -> Self {
         let Options { queue_depth, max_batch, memory_budget_bytes: budget, .. } = *options;
         let (queue, waiting) = mpsc::channel(queue_depth);
-        tokio::spawn(Writer { resident, store, turns, budget, max_batch }.serve(waiting));
+        tokio::spawn(Writer { resident, store, turns, changed, budget, max_batch }.serve(waiting));
         Self { queue, under_way: Arc::default() }
     }
 
@@ -86,6 +94,8 @@ pub(super) struct Writer {
     pub(super) resident: Arc<Resident>,
     pub(super) store: Store,
     turns: Turns,
+    /// Hears of every account whose leads change owners here.
+    changed: broadcast::Sender<AccountId>,
     pub(super) budget: usize,
     max_batch: usize,
 }
@@ -148,7 +158,10 @@ impl Writer {
                     attempt += 1;
                 }
                 Err(Failure::Unknown(decided)) => match self.fate_of(batch, &decided.commits).await? {
-                    Fate::Committed => return Ok(decided.answers),
+                    Fate::Committed => {
+                        self.tell_of(decided.commits.iter().any(changes_owners));
+                        return Ok(decided.answers);
+                    }
                     Fate::Lost if attempt < MAX_ATTEMPTS => attempt += 1,
                     Fate::Lost => return Err(store::Error::TimedOut.into()),
                     Fate::Unknown => return Err(Failure::Unknown(decided)),
@@ -200,11 +213,21 @@ impl Writer {
         for (pending, _) in batch.iter().zip(&decided.answers).filter(|(_, answer)| answer.is_ok()) {
             metrics::get().committed(pending.command.action.name());
         }
+        let worth_telling = decided.commits.iter().any(changes_owners);
         if self.resident.take_over(decided.commits).is_err() {
             // Nobody else can have moved the head since it was locked, but a reload may have moved the book.
             tracing::debug!(account = %self.resident.id, "the book was reloaded during a commit");
         }
+        self.tell_of(worth_telling);
         Ok(decided.answers)
+    }
+
+    /// Tells those who publish, if it is worth telling.
+    fn tell_of(&self, worth_telling: bool) {
+        if worth_telling {
+            // Without anybody who listens, nobody needs to know.
+            let _ = self.changed.send(self.resident.id.clone());
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 pub use error::Error;
 pub use recorded::Recorded;
@@ -39,6 +39,9 @@ use tail::Contact;
 /// For how long something long gives way to those who write. A commit is several short steps, each of which would wait for the
 /// processor otherwise. A stream of senders takes longer while somebody writes.
 const WAY: Duration = Duration::from_millis(1);
+
+/// Accounts that changed while somebody who wants to know of each was not listening.
+const CHANGES_NOT_HEARD: usize = 4_096;
 
 /// How long things are kept in the log.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +87,7 @@ struct Inner {
     books: Arc<Books>,
     freshness: freshness::Freshness,
     contact: Contact,
+    changed: broadcast::Sender<AccountId>,
     history_id: String,
     token_key: TokenKey,
     budget: usize,
@@ -96,14 +100,16 @@ impl Ledger {
     pub async fn start(store: Store, options: Options) -> Result<Self, Error> {
         let meta = store::meta::read(&store).await?;
         let budget = options.memory_budget_bytes;
-        let books = Arc::new(Books::new(store.clone(), options.clone()));
+        let changed = broadcast::Sender::new(CHANGES_NOT_HEARD);
+        let books = Arc::new(Books::new(store.clone(), options.clone(), changed.clone()));
         let contact = Contact::now();
         tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), options.poll_interval, contact.clone()));
         tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));
         let freshness = freshness::Freshness::start(store.clone());
         let token_key = TokenKey::new(&meta.token_key);
         let (history_id, draining) = (meta.history_id, AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { store, books, freshness, contact, history_id, token_key, budget, draining })))
+        let inner = Inner { store, books, freshness, contact, changed, history_id, token_key, budget, draining };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Has a command carried out: all of it in one transaction with its facts, or nothing of it.
@@ -184,6 +190,21 @@ impl Ledger {
     pub async fn follow(&self, context: &Context) -> Result<Following, Error> {
         let reading = self.book(context, Freshness::Strict).await?;
         Ok(Following { revisions: reading.0.resident.revisions(), account: reading.0, contact: self.0.contact.clone() })
+    }
+
+    /// Tells of each account whose leads change owners through this replica, once per batch. Who listens too slowly misses some.
+    pub fn changed(&self) -> broadcast::Receiver<AccountId> {
+        self.0.changed.subscribe()
+    }
+
+    /// The commits of an account after a revision, as many as change so many owners, if all of them are still in memory. Otherwise
+    /// the log has them.
+    pub fn recent_after(&self, account: &AccountId, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
+        let resident = self.0.books.peek(account)?;
+        if resident.revision() < after {
+            return None;
+        }
+        resident.recent_after(after, changes)
     }
 
     /// Where the log can be read.

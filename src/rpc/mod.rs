@@ -28,6 +28,7 @@ use tonic::service::Routes;
 
 use crate::domain::ids::CallerId;
 use crate::ledger::Ledger;
+use crate::publish::Format;
 use crate::watch::Watches;
 use status::Failure;
 
@@ -39,6 +40,9 @@ pub struct Backend {
     /// Watches of them.
     pub watches: Watches,
 }
+
+/// How events are written.
+pub const EVENTS: Format = convert::events::FORMAT;
 
 /// What callers may send and expect.
 #[derive(Debug, Clone, Copy)]

@@ -1,19 +1,23 @@
 //! Whether the service can answer: health says so, and calls are answered from when it can.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ownership_proto::v1::account_service_server::SERVICE_NAME as ACCOUNTS;
 use ownership_proto::v1::lead_service_server::SERVICE_NAME as LEADS;
 use ownership_proto::v1::member_service_server::SERVICE_NAME as MEMBERS;
 use ownership_proto::v1::ownership_service_server::SERVICE_NAME as OWNERSHIP;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use super::publishing;
 use crate::config::Config;
 use crate::ledger::{self, Ledger, Retention};
+use crate::publish::Publisher;
 use crate::rpc::{Backend, Rpc};
 use crate::store::{self, Store};
 use crate::watch::{self, Watches};
@@ -28,6 +32,8 @@ const REPEAT_LOG: Duration = Duration::from_secs(60);
 /// How often the database is asked for a sign of life, and after how many failures in a row it counts as lost.
 const PROBE: Duration = Duration::from_secs(2);
 const LOST_AFTER: u32 = 3;
+/// How long the last changes may take to be published when the service ends.
+const PUBLISH_REST: Duration = Duration::from_secs(5);
 /// For how long the log may not have been followed.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
 
@@ -50,14 +56,20 @@ pub enum NotReady {
 
 /// A service on its way to being ready.
 pub(super) struct Readiness {
+    service: Service,
+}
+
+/// What becomes ready.
+#[derive(Clone)]
+struct Service {
     rpc: Rpc,
     health: HealthReporter,
+    publisher: Arc<Mutex<Option<Publisher>>>,
 }
 
 /// A service whose readiness is looked after.
 pub(super) struct Kept {
-    health: HealthReporter,
-    rpc: Rpc,
+    service: Service,
     keeper: JoinSet<()>,
 }
 
@@ -72,12 +84,12 @@ impl Readiness {
     pub(super) async fn new(rpc: Rpc, health: HealthReporter) -> Self {
         // A reporter begins by claiming to serve.
         report(&health, ServingStatus::NotServing).await;
-        Self { rpc, health }
+        Self { service: Service { rpc, health, publisher: Arc::default() } }
     }
 
     /// Tries to get ready. Where a failure may pass by itself, the attempt is repeated in the background for as long as it takes.
     pub(super) async fn open(self, config: &Config) -> Result<Kept, NotReady> {
-        let Self { rpc, health } = self;
+        let Self { service } = self;
         let first = match open(config).await {
             Ok(opened) => Some(opened),
             Err(error) if may_pass(&error, config) => {
@@ -88,13 +100,22 @@ impl Readiness {
         };
         let ready = first.is_some();
         if let Some((_, backend)) = &first {
-            rpc.open(backend.clone());
-            report(&health, ServingStatus::Serving).await;
+            service.serve(config, backend).await;
         }
         let mut keeper = JoinSet::new();
-        keeper.spawn(keep(config.clone(), rpc.clone(), health.clone(), first));
+        keeper.spawn(keep(config.clone(), service.clone(), first));
         tracing::info!(ready, database = config.database.url.describe(), "started");
-        Ok(Kept { health, rpc, keeper })
+        Ok(Kept { service, keeper })
+    }
+}
+
+impl Service {
+    /// From now on calls are answered, and changes are published.
+    async fn serve(&self, config: &Config, backend: &Backend) {
+        self.rpc.open(backend.clone());
+        // The broker is no part of being ready: without it, changes wait.
+        *self.publisher.lock() = publishing::start(config, &backend.ledger);
+        report(&self.health, ServingStatus::Serving).await;
     }
 }
 
@@ -102,20 +123,24 @@ impl Kept {
     /// Tells everybody that the end is near: health, and those who watch.
     pub(super) async fn drain(&mut self) {
         self.keeper.shutdown().await;
-        report(&self.health, ServingStatus::NotServing).await;
-        self.rpc.drain();
+        report(&self.service.health, ServingStatus::NotServing).await;
+        self.service.rpc.drain();
     }
 
     /// Lets go of who watches health: their streams would keep connections open for ever.
     pub(super) async fn let_go(&mut self) {
         for name in NAMES {
-            self.health.clear_service_status(name).await;
+            self.service.health.clear_service_status(name).await;
         }
     }
 
-    /// Takes no more writes.
-    pub(super) fn close(&self) {
-        self.rpc.close();
+    /// Takes no more writes, and has published what was written.
+    pub(super) async fn close(&self) {
+        self.service.rpc.close();
+        let publisher = self.service.publisher.lock().take();
+        if let Some(publisher) = publisher {
+            publisher.drain(PUBLISH_REST).await;
+        }
     }
 }
 
@@ -171,18 +196,17 @@ fn ledger_options(config: &Config) -> ledger::Options {
 }
 
 /// Gets ready, and then says when the service no longer is, and when it is again.
-async fn keep(config: Config, rpc: Rpc, health: HealthReporter, first: Option<(Store, Backend)>) {
+async fn keep(config: Config, service: Service, first: Option<(Store, Backend)>) {
     let (store, backend) = match first {
         Some(opened) => opened,
         None => {
             let (store, backend) = opened(&config).await;
-            rpc.open(backend.clone());
-            report(&health, ServingStatus::Serving).await;
+            service.serve(&config, &backend).await;
             tracing::info!("ready");
             (store, backend)
         }
     };
-    watch_over(&store, &backend.ledger, &health).await;
+    watch_over(&store, &backend.ledger, &service.health).await;
 }
 
 /// Tries until it succeeds. The same reason is not logged again and again.

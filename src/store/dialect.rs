@@ -1,5 +1,7 @@
 //! Everything that SQLite and Postgres do differently.
 
+pub(super) mod outbox;
+
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -111,6 +111,21 @@ pub async fn revision_before(
     Ok(before)
 }
 
+/// The last revision of an account, up to one, that changed an owner; the beginning, if there is none.
+pub async fn last_owner_change(at: &impl Readable, account: &AccountId, until: Revision) -> Result<Revision, Error> {
+    let row: Option<i64> = Entity::in_account(account)
+        .select_only()
+        .column(Column::Revision)
+        .filter(Column::Revision.lte(until.0))
+        .filter(Column::Kind.is_in(OWNER_CHANGES))
+        .order_by_desc(Column::Revision)
+        .limit(1)
+        .into_tuple()
+        .one(at.connection())
+        .await?;
+    Ok(Revision(row.unwrap_or_default()))
+}
+
 /// The first commit at or after a revision that is still in the log, and when it was made.
 async fn first_from(
     at: &impl Readable,

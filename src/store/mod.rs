@@ -13,6 +13,7 @@ pub mod history;
 pub mod leads;
 pub mod members;
 pub mod meta;
+pub mod outbox;
 mod probe;
 pub mod requests;
 pub mod settings;

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use super::table::{Rows, Table};
-use super::{Error, Tx, facts, leads, members, requests, settings};
+use super::{Error, Tx, dialect, facts, leads, members, requests, settings};
 use crate::domain::book::Touched;
+use crate::domain::change::changes_owners;
 use crate::domain::fact::Commit;
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
@@ -41,6 +42,7 @@ pub async fn write(tx: &Tx, account: &AccountId, written: &Written<'_>) -> Resul
         ownerships: leads::ownership_rows(ownerships),
         requests: requests::rows(used, at),
         head: commits.last().map(|last| [last.revision.0, last.at.0]).unwrap_or_default(),
+        to_publish: commits.iter().rfind(|commit| changes_owners(commit)).map_or(0, |commit| commit.revision.0),
     };
     match out.backend {
         DbBackend::Sqlite => out.one_by_one(usual).await,
@@ -55,6 +57,8 @@ struct Usual {
     requests: Rows,
     /// The revision of the head and its time. An earlier one than the present leaves the head where it is.
     head: [i64; 2],
+    /// The last revision that others are to hear of; 0 if there is none.
+    to_publish: i64,
 }
 
 struct Out<'a> {
@@ -74,10 +78,13 @@ impl Out<'_> {
 
     /// In a database in the same process a statement costs no round trip.
     async fn one_by_one(&self, usual: Usual) -> Result<(), Error> {
-        let Usual { facts, ownerships, requests, head: [revision, at] } = usual;
+        let Usual { facts, ownerships, requests, head: [revision, at], to_publish } = usual;
         self.put(&facts::TABLE, Table::insert, facts).await?;
         self.put(&leads::OWNERSHIP, Table::update, ownerships).await?;
         self.put(&requests::TABLE, Table::insert, requests).await?;
+        if to_publish > 0 {
+            self.execute(&dialect::outbox::mark(self.backend, 2, 3), vec![to_publish.into(), at.into()]).await?;
+        }
         self.execute(
             "UPDATE account_head SET revision = ?2, changed_at = ?3 WHERE account_id = ?1 AND revision < ?2",
             vec![revision.into(), at.into()],
@@ -87,8 +94,8 @@ impl Out<'_> {
 
     /// Everything in one round trip.
     async fn at_once(&self, usual: Usual) -> Result<(), Error> {
-        let Usual { facts, ownerships, requests, head: [revision, at] } = usual;
-        let mut parameters: Vec<Value> = vec![revision.into(), at.into()];
+        let Usual { facts, ownerships, requests, head: [revision, at], to_publish } = usual;
+        let mut parameters: Vec<Value> = vec![revision.into(), at.into(), to_publish.into()];
         for (rows, table) in [(facts, &facts::TABLE), (ownerships, &leads::OWNERSHIP), (requests, &requests::TABLE)] {
             parameters.extend(rows.into_parameters(table, self.backend));
         }
@@ -106,14 +113,15 @@ impl Out<'_> {
 /// All parts of a statement see the tables as they were before it: no two of these write the same one.
 static AT_ONCE: LazyLock<String> = LazyLock::new(|| {
     let backend = DbBackend::Postgres;
-    let of_facts = 4;
+    let of_facts = 5;
     let of_ownerships = of_facts + facts::TABLE.columns.len();
     let of_requests = of_ownerships + leads::OWNERSHIP.columns.len();
     format!(
-        "WITH facts AS ({}), ownerships AS ({}), requests AS ({}) \
+        "WITH facts AS ({}), ownerships AS ({}), requests AS ({}), marks AS ({}) \
          UPDATE account_head SET revision = $2, changed_at = $3 WHERE account_id = $1 AND revision < $2",
         facts::TABLE.insert(backend, of_facts),
         leads::OWNERSHIP.update(backend, of_ownerships),
         requests::TABLE.insert(backend, of_requests),
+        dialect::outbox::mark(backend, 4, 3),
     )
 });

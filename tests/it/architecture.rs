@@ -7,7 +7,7 @@ use crate::support::sources::{repository, rust_files, text};
 /// Lines a file may have, its tests not counted.
 const LINES: usize = 400;
 
-const CAPABILITIES: [&str; 7] = ["ledger", "ownership", "leads", "members", "accounts", "history", "watch"];
+const CAPABILITIES: [&str; 8] = ["ledger", "ownership", "leads", "members", "accounts", "history", "watch", "publish"];
 
 /// The lines of a file that are code of the service: without its tests, comments and literals of documentation.
 fn code(path: &str) -> Vec<String> {
@@ -84,8 +84,19 @@ fn the_domain_knows_neither_io_nor_transport_nor_storage() {
         "std::time::Instant",
     ];
     none(breaches(files.clone(), &crates));
-    let above =
-        in_crate(&["store", "ledger", "rpc", "config", "cli", "server", "watch", "history", "metrics", "telemetry"]);
+    let above = in_crate(&[
+        "store",
+        "ledger",
+        "rpc",
+        "config",
+        "cli",
+        "server",
+        "watch",
+        "history",
+        "publish",
+        "metrics",
+        "telemetry",
+    ]);
     none(breaches(files, &above.iter().map(String::as_str).collect::<Vec<_>>()));
 }
 
@@ -137,6 +148,11 @@ fn only_rpc_server_and_command_line_name_the_transport() {
         files_outside(&["rpc", "server", "cli"]),
         &["tonic", "tonic_health", "tonic_reflection", "tonic_types"],
     ));
+}
+
+#[test]
+fn only_the_broker_names_its_client() {
+    none(breaches(files_outside(&["publish/broker"]), &["async_nats"]));
 }
 
 #[test]

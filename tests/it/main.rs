@@ -1,8 +1,9 @@
 //! What the service promises, one file for each behaviour, shown by real servers over a real database.
 //!
 //! `OWNERSHIP_TEST_STORE` chooses the store (`sqlite`, the default, or `postgres`); `OWNERSHIP_TEST_POSTGRES_URL` names
-//! the Postgres server. `OWNERSHIP_TEST_MAX_BATCH=1` turns sharing of transactions off in every server whose test does not
-//! say how many requests may share one. `tests/run` starts a Postgres server and runs everything on both stores.
+//! the Postgres server, and `OWNERSHIP_TEST_NATS_SERVER` the program of the broker. `OWNERSHIP_TEST_MAX_BATCH=1` turns
+//! sharing of transactions off in every server whose test does not say how many requests may share one. `tests/run` starts
+//! a Postgres server and runs everything on both stores.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,6 +40,7 @@ mod members_and_picker;
 mod model;
 mod operating;
 mod preconditions;
+mod publishing_events;
 mod racing_writers;
 mod real_data;
 mod registering_leads;

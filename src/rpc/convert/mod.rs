@@ -7,6 +7,7 @@
 pub(super) mod accounts;
 pub(super) mod assignments;
 pub(super) mod changes;
+pub(super) mod events;
 pub(super) mod filter;
 pub(super) mod leads;
 pub(super) mod members;

@@ -1,4 +1,4 @@
-//! A network between the service and Postgres that can be cut at the worst moment.
+//! A network between the service and Postgres, or the broker, that can be cut at the worst moment.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,6 +19,19 @@ pub enum Mode {
     LoseCommitAnswer,
     /// The next COMMIT reaches the database, its answer is lost, and so is everything after.
     LoseCommitAnswerAndStayDown,
+    /// The next event reaches the broker, its acknowledgement is lost with the connection, then everything passes again.
+    LoseAck,
+}
+
+impl Mode {
+    /// What has to be sent, in capitals, for its answer to be lost.
+    fn trigger(self) -> Option<&'static [u8]> {
+        match self {
+            Self::LoseCommitAnswer | Self::LoseCommitAnswerAndStayDown => Some(b"COMMIT\0"),
+            Self::LoseAck => Some(b"HPUB LEADFLIP."),
+            Self::Pass | Self::Down | Self::FreezeOpen => None,
+        }
+    }
 }
 
 /// The network. Gone when dropped.
@@ -47,7 +60,7 @@ impl Proxy {
         Self { mode, url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]), runtime: Some(runtime) }
     }
 
-    /// Where the database seems to be.
+    /// Where the other side seems to be.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -78,7 +91,7 @@ async fn accept(listener: std::net::TcpListener, host: String, mode: watch::Send
         if *mode.borrow() == Mode::Down {
             continue;
         }
-        let far = TcpStream::connect(&host).await.unwrap();
+        let Ok(far) = TcpStream::connect(&host).await else { continue };
         tokio::spawn(connect(near, far, mode.clone()));
     }
 }
@@ -106,9 +119,9 @@ async fn requests(
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         unless_frozen(mode, fresh).await;
-        let commit = buffer[..length].to_ascii_uppercase().windows(7).any(|bytes| bytes == b"COMMIT\0");
-        let losing = matches!(*mode.borrow(), Mode::LoseCommitAnswer | Mode::LoseCommitAnswerAndStayDown);
-        if commit && losing {
+        let sent = buffer[..length].to_ascii_uppercase();
+        let trigger = mode.borrow().trigger();
+        if trigger.is_some_and(|trigger| sent.windows(trigger.len()).any(|bytes| bytes == trigger)) {
             mute.send_replace(true);
         }
         if to.write_all(&buffer[..length]).await.is_err() {
@@ -128,7 +141,7 @@ async fn answers(
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         unless_frozen(mode, fresh).await;
         if *muted.borrow() {
-            // The database has answered, so the change is in; nobody will hear of it.
+            // The other side has answered, so it is done; nobody will hear of it.
             let stays_down = *mode.borrow() == Mode::LoseCommitAnswerAndStayDown;
             mode.send_replace(if stays_down { Mode::Down } else { Mode::Pass });
             return;

@@ -1,0 +1,140 @@
+//! One connection after the other: what is told and found is relayed over it until it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Options;
+use super::backlog::{Trouble, measure_always};
+use super::broker::{self, Broker};
+use super::queue::Queue;
+use super::relay::Relay;
+use super::settlement::Settlement;
+use crate::domain::ids::AccountId;
+use crate::ledger::Ledger;
+use crate::metrics;
+use crate::store;
+
+/// Accounts taken from the outbox at once, and how many may wait before no more are taken.
+const PAGE: u64 = 1_000;
+const WAITING: usize = 5_000;
+/// Pause before a connection is made anew: the first and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A connection that lasts so long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+
+/// What publishes in the background.
+pub(super) struct Publishing {
+    ledger: Ledger,
+    options: Arc<Options>,
+    settlement: Settlement,
+    trouble: Trouble,
+    stop: CancellationToken,
+}
+
+impl Publishing {
+    pub(super) fn new(ledger: Ledger, options: Arc<Options>, stop: CancellationToken) -> Self {
+        let settlement = Settlement::new(ledger.log().clone());
+        Self { ledger, options, settlement, trouble: Trouble::default(), stop }
+    }
+
+    /// Publishes until it is told to stop and has published what it still had to.
+    pub(super) async fn run(self) {
+        tokio::select! {
+            () = self.connections() => {}
+            () = self.settlement.settle_always() => {}
+            () = measure_always(self.ledger.log()) => {}
+        }
+        self.settlement.settle().await;
+    }
+
+    async fn connections(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let began = Instant::now();
+            let outcome = self.connection().await;
+            metrics::get().broker_connected(false);
+            let Err(error) = outcome else { return };
+            metrics::get().publish_failed(error.kind());
+            self.trouble.tell(error.kind(), &error);
+            if began.elapsed() > GOOD {
+                pause = FIRST_PAUSE;
+            }
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Publishes over one connection. Ends well only when it is told to stop.
+    async fn connection(&self) -> Result<(), broker::Error> {
+        let Some(broker) = self.stop.run_until_cancelled(self.connect()).await.transpose()? else { return Ok(()) };
+        metrics::get().broker_connected(true);
+        tracing::info!(stream = self.options.stream.name, "publishing");
+        let queue = Queue::default();
+        let relay = Relay::new(&broker, (&self.ledger, &self.options), &self.settlement, &self.trouble);
+        tokio::select! {
+            () = broker.lost() => Err(broker::Error::Lost),
+            outcome = relay.work(&queue) => outcome,
+            () = self.look_for_changes(&queue) => Ok(()),
+            () = self.listen(&queue) => Ok(()),
+        }
+    }
+
+    async fn connect(&self) -> Result<Broker, broker::Error> {
+        let broker = Broker::connect(&self.options.connection, &self.options.stream.name).await?;
+        broker.prepare(&self.options.stream).await?;
+        Ok(broker)
+    }
+
+    /// Has every account looked at that changes here. Ends when it is told to stop and nothing is left.
+    async fn listen(&self, queue: &Queue) {
+        let mut changed = self.ledger.changed();
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                biased;
+                told = changed.recv() => match told {
+                    Ok(account) => queue.push(account),
+                    // They are in the outbox.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                },
+                () = self.stop.cancelled(), if !stopping => stopping = true,
+                () = queue.idle(), if stopping => return,
+            }
+        }
+    }
+
+    /// Has every account looked at that waits for longer than it should, for ever.
+    async fn look_for_changes(&self, queue: &Queue) {
+        let mut after = None;
+        let mut polls = interval(self.options.poll_interval);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            polls.tick().await;
+            if queue.len() > WAITING {
+                continue;
+            }
+            match self.waiting(after.as_ref()).await {
+                Ok(accounts) => {
+                    // Those behind the page come with the next poll, and after the last ones the first again.
+                    after = if accounts.len() as u64 == PAGE { accounts.last().cloned() } else { None };
+                    accounts.into_iter().for_each(|account| queue.push(account));
+                }
+                Err(error) => self.trouble.tell("store", &error),
+            }
+        }
+    }
+
+    /// Accounts that wait for longer than a poll: younger ones are on their way already, through the replica that changed them.
+    async fn waiting(&self, after: Option<&AccountId>) -> Result<Vec<AccountId>, store::Error> {
+        let age = i64::try_from(self.options.poll_interval.as_micros()).unwrap_or(i64::MAX);
+        store::outbox::waiting(self.ledger.log(), after, age, PAGE).await
+    }
+}

@@ -1,0 +1,60 @@
+//! What was published is taken out of the outbox: for many accounts together, a moment later. If that does not happen, somebody
+//! looks at them once more and finds nothing to publish.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::sleep;
+
+use crate::domain::ids::AccountId;
+use crate::store::outbox::Published;
+use crate::store::{self, Store};
+
+/// How long what was published waits for others.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Accounts taken out in one transaction: whoever writes to one of them waits for it.
+const AT_ONCE: usize = 200;
+
+/// What was published and is still in the outbox.
+#[derive(Debug)]
+pub(super) struct Settlement {
+    store: Store,
+    published: Mutex<BTreeMap<AccountId, Published>>,
+}
+
+impl Settlement {
+    /// Nothing yet.
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, published: Mutex::default() }
+    }
+
+    /// Everything up to a revision of an account is published.
+    pub(super) fn add(&self, published: Published) {
+        self.published.lock().insert(published.account.clone(), published);
+    }
+
+    /// Takes it out, again and again, for ever.
+    pub(super) async fn settle_always(&self) {
+        loop {
+            sleep(PAUSE).await;
+            self.settle().await;
+        }
+    }
+
+    /// Takes out what there is. In the order of the ids, as everybody does: nobody waits for somebody who waits.
+    pub(super) async fn settle(&self) {
+        let published: Vec<_> = std::mem::take(&mut *self.published.lock()).into_values().collect();
+        for some in published.chunks(AT_ONCE) {
+            if let Err(error) = settle(&self.store, some).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "what was published stays in the outbox");
+            }
+        }
+    }
+}
+
+async fn settle(store: &Store, published: &[Published]) -> Result<(), store::Error> {
+    let tx = store.begin("settle").await?;
+    store::outbox::settle(&tx, published).await?;
+    tx.commit().await
+}
