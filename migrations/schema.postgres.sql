@@ -97,6 +97,19 @@ CREATE TABLE outbox (
     CONSTRAINT outbox_revision_check CHECK ((revision >= 1))
 ) WITH (fillfactor=50);
 
+CREATE TABLE published (
+    account_id text COLLATE "C" NOT NULL,
+    revision bigint NOT NULL,
+    incarnation bigint NOT NULL,
+    sequence bigint NOT NULL,
+    published_at bigint NOT NULL,
+    CONSTRAINT published_pk PRIMARY KEY (account_id),
+    CONSTRAINT published_revision_check CHECK ((revision >= 1)),
+    CONSTRAINT published_sequence_check CHECK ((sequence >= 1))
+);
+
+CREATE INDEX published_by_sequence ON public.published USING btree (incarnation, sequence);
+
 CREATE TABLE request (
     account_id text COLLATE "C" NOT NULL,
     caller_id text COLLATE "C" NOT NULL,

@@ -105,6 +105,19 @@ CREATE TABLE outbox (
     CONSTRAINT outbox_revision_check CHECK (revision >= 1)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE published (
+    account_id   text NOT NULL,
+    revision     integer NOT NULL,
+    incarnation  integer NOT NULL,
+    sequence     integer NOT NULL,
+    published_at integer NOT NULL,
+    CONSTRAINT published_pk PRIMARY KEY (account_id),
+    CONSTRAINT published_revision_check CHECK (revision >= 1),
+    CONSTRAINT published_sequence_check CHECK (sequence >= 1)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX published_by_sequence ON published (incarnation, sequence);
+
 CREATE TABLE request (
     account_id  text NOT NULL,
     caller_id   text NOT NULL,

@@ -107,7 +107,8 @@ pub struct Log {
     /// How long facts other than owner changes are kept, so that a replica that was away can catch up.
     #[serde(with = "humantime_serde")]
     pub catch_up_retention: Duration,
-    /// How long owner changes are kept: timelines, watches from the past, owners at a time. Absent: for ever.
+    /// How long owner changes are kept: timelines, watches from the past, owners at a time; at least until they are published,
+    /// where `events.url` is set. Absent: for ever.
     #[serde(with = "humantime_serde")]
     pub history_retention: Option<Duration>,
     /// How long a request id is remembered.

@@ -29,6 +29,7 @@ pub struct Metrics {
     events: Counter<u64>,
     event_append: Histogram<f64>,
     event_failures: Counter<u64>,
+    events_lost: Counter<u64>,
     broker_connected: Gauge<u64>,
     outbox_accounts: Gauge<u64>,
     outbox_age: Gauge<f64>,
@@ -85,6 +86,11 @@ impl Metrics {
                 "ownership.events.failures",
                 "{failure}",
                 "Attempts to publish that failed, by kind",
+            ),
+            events_lost: counter(
+                "ownership.events.lost",
+                "{account}",
+                "Accounts published again after a loss, by what happened",
             ),
             broker_connected: gauge("ownership.events.connected", "{connection}", "Whether events can be published"),
             outbox_accounts: gauge("ownership.outbox.accounts", "{account}", "Accounts with changes to be published"),
@@ -172,6 +178,11 @@ impl Metrics {
     /// Something of this kind kept changes from being published, for the moment.
     pub fn publish_failed(&self, kind: &'static str) {
         self.event_failures.add(1, &[KeyValue::new("kind", kind)]);
+    }
+
+    /// The stream has lost events of so many accounts.
+    pub fn events_lost(&self, how: &'static str, accounts: u64) {
+        self.events_lost.add(accounts, &[KeyValue::new("how", how)]);
     }
 
     /// Whether there is a broker to publish to.

@@ -21,6 +21,7 @@ mod m20261123_000008_create_account_settings;
 mod m20261123_000009_create_request;
 mod m20261124_000010_create_outbox;
 mod m20261124_000011_fill_outbox;
+mod m20261124_000012_create_published;
 
 use std::collections::HashSet;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000009_create_request::CHANGE),
             Box::new(m20261124_000010_create_outbox::CHANGE),
             Box::new(m20261124_000011_fill_outbox::CHANGE),
+            Box::new(m20261124_000012_create_published::CHANGE),
         ]
     }
 }

@@ -52,6 +52,8 @@ pub struct Retention {
     pub history: Option<Duration>,
     /// Request ids.
     pub requests: Duration,
+    /// Whether history is published, and stays until it is.
+    pub until_published: bool,
 }
 
 /// How a ledger works.

@@ -67,7 +67,11 @@ async fn trim_account(
     let revision_before =
         async |age| store::history::revision_before(store, account, before(now, age), head.revision).await;
     let history = match retention.history {
-        Some(age) => revision_before(age).await?.max(head.history_floor),
+        Some(age) => {
+            let old = revision_before(age).await?;
+            let done = if retention.until_published { published(store, account, old).await? } else { old };
+            done.max(head.history_floor)
+        }
         None => head.history_floor,
     };
     let facts = revision_before(retention.facts).await?.max(head.facts_floor).max(history);
@@ -78,6 +82,11 @@ async fn trim_account(
         delete(store, account, facts, history).await?;
     }
     Ok(())
+}
+
+/// What of some old history need not be kept to be published.
+async fn published(store: &Store, account: &AccountId, old: Revision) -> Result<Revision, Error> {
+    Ok(store::outbox::published_until(store, account).await?.map_or(old, |published| old.min(published)))
 }
 
 /// Raises the floors in the transaction that deletes, so that a reader sees either the facts or a floor that says they are gone.

@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::audit::State;
 use super::event::{Event, Tail};
 use super::{Connection, Format, Login, Stream};
 use crate::domain::ids::AccountId;
@@ -62,6 +63,32 @@ pub(super) enum Error {
     Refused(#[source] Source),
 }
 
+impl Error {
+    /// Whether nothing more can be done over the connection it came from.
+    pub(super) fn ends_connection(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Lost | Self::NoJetStream(_) | Self::NoStream(_) | Self::Different { .. } => {
+                true
+            }
+            Self::Silent(_) | Self::Outrun | Self::Refused(_) => false,
+        }
+    }
+
+    /// What went wrong, in a word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Lost => "lost",
+            Self::NoJetStream(_) => "no_jetstream",
+            Self::NoStream(_) => "no_stream",
+            Self::Different { .. } => "different",
+            Self::Silent(_) => "silent",
+            Self::Outrun => "outrun",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 fn told(differences: &[Difference]) -> String {
     differences.iter().map(Difference::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -105,9 +132,15 @@ impl Broker {
         self.lost.cancelled().await;
     }
 
-    /// Makes sure that the stream is there and as it must be.
-    pub(super) async fn prepare(&self, wanted: &Stream) -> Result<(), Error> {
-        stream::prepare(&self.context, wanted, self.ack_timeout).await
+    /// Makes sure that the stream is there and as it must be. `known` is the highest sequence number that a message is known to have
+    /// had.
+    pub(super) async fn prepare(&self, wanted: &Stream, known: i64) -> Result<(), Error> {
+        stream::prepare(&self.context, wanted, known, self.ack_timeout).await
+    }
+
+    /// How the stream is. Fails if it is gone, or not as it must be.
+    pub(super) async fn state(&self, wanted: &Stream) -> Result<State, Error> {
+        stream::state(&self.context, wanted, self.ack_timeout).await
     }
 
     /// Where an account stands in the stream; nowhere, if the stream has nothing of it. Asks the server that leads the stream: the

@@ -4,11 +4,14 @@
 //! appends on the condition that it still is the last one. So it does not matter how many replicas do so at once, and how any
 //! of them ends. The outbox tells which accounts have something to publish; what is in it need not be true, only complete.
 
+mod audit;
 mod backlog;
 mod broker;
 mod event;
+mod failure;
 mod pack;
 mod queue;
+mod reader;
 mod relay;
 mod session;
 mod settlement;

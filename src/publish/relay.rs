@@ -6,52 +6,29 @@ use std::sync::Arc;
 use futures::future::OptionFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Options;
+use super::audit::State;
 use super::backlog::Trouble;
 use super::broker::{self, Broker};
 use super::event::{Event, Place};
+use super::failure::Failure;
 use super::pack::Packer;
 use super::queue::Queue;
+use super::reader::Reader;
 use super::settlement::Settlement;
 use crate::domain::ids::{AccountId, Revision};
 use crate::domain::time::Timestamp;
 use crate::ledger::Ledger;
 use crate::metrics;
 use crate::store::outbox::Published;
-use crate::store::{self, Snapshot};
+use crate::store::published::Position;
 
-/// Owner changes read at once.
-const PAGE: usize = 2_000;
-/// Accounts that may read the log at the same time, so that the pool keeps connections for callers.
-const READING: usize = 2;
 /// How often an account is tried before others get their turn.
 const MAX_ATTEMPTS: u32 = 3;
 /// Ends that are remembered, at most.
 const MAX_ENDS: usize = 100_000;
-
-/// Why an account was not published.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// The broker did not do it.
-    #[error(transparent)]
-    Broker(#[from] broker::Error),
-    /// The log cannot be read.
-    #[error("the log cannot be read")]
-    Store(#[from] store::Error),
-    /// The stream has what the log has not: the database was put back, and goes on under the same history.
-    #[error("account {account} is at revision {log} and was published up to {stream}: give the history a new id")]
-    Ahead {
-        /// The account.
-        account: AccountId,
-        /// Where the log ends.
-        log: Revision,
-        /// Where the stream ends.
-        stream: Revision,
-    },
-}
 
 /// Where an account ends in the stream, for as long as the connection lasts.
 #[derive(Debug, Clone, Copy)]
@@ -61,23 +38,16 @@ struct End {
     sequence: u64,
 }
 
-/// What was read of the log.
-struct Page {
-    /// Everything up to here.
-    until: Revision,
-    /// And that was all.
-    last: bool,
-}
-
 /// Publishes over one connection.
 pub(super) struct Relay<'a> {
-    pub(super) broker: &'a Broker,
-    pub(super) ledger: &'a Ledger,
-    pub(super) options: &'a Options,
-    pub(super) settlement: &'a Settlement,
-    pub(super) trouble: &'a Trouble,
+    broker: &'a Broker,
+    reader: Reader<'a>,
+    options: &'a Options,
+    settlement: &'a Settlement,
+    trouble: &'a Trouble,
+    history: Arc<str>,
     ends: Mutex<HashMap<AccountId, End>>,
-    reading: Semaphore,
+    state: Mutex<State>,
 }
 
 impl<'a> Relay<'a> {
@@ -87,8 +57,25 @@ impl<'a> Relay<'a> {
         settlement: &'a Settlement,
         trouble: &'a Trouble,
     ) -> Self {
-        let (ends, reading) = (Mutex::default(), Semaphore::new(READING));
-        Self { broker, ledger, options, settlement, trouble, ends, reading }
+        let (reader, history) = (Reader::new(ledger, options.stream.max_age), Arc::from(ledger.history_id()));
+        let (ends, state) = (Mutex::default(), Mutex::default());
+        Self { broker, reader, options, settlement, trouble, history, ends, state }
+    }
+
+    /// Takes note of how the stream is.
+    pub(super) fn note(&self, state: State) {
+        let before = std::mem::replace(&mut *self.state.lock(), state.clone());
+        let grown = State { last: state.last.max(before.last), full: state.full, ..before };
+        if state != grown {
+            // More has happened than that it has grown.
+            self.ends.lock().clear();
+            self.settlement.clear();
+        }
+    }
+
+    /// Has the stream asked where an account ends.
+    pub(super) fn forget(&self, account: &AccountId) {
+        self.ends.lock().remove(account);
     }
 
     /// Publishes what waits, several accounts at the same time, until the connection is of no use any more.
@@ -117,7 +104,7 @@ impl<'a> Relay<'a> {
         loop {
             let outcome = self.attempt(account).await;
             let Err(failure) = outcome else { return outcome };
-            self.ends.lock().remove(account);
+            self.forget(account);
             metrics::get().publish_failed(failure.kind());
             match failure {
                 Failure::Broker(broker::Error::Outrun | broker::Error::Silent(_)) if attempt < MAX_ATTEMPTS => {
@@ -130,22 +117,28 @@ impl<'a> Relay<'a> {
 
     async fn attempt(&self, account: &AccountId) -> Result<Published, Failure> {
         let mut end = self.end_of(account).await?;
-        let history = Arc::from(self.ledger.history_id());
-        let mut packer = Packer::after(end.place, account.clone(), history, self.options.format);
-        let mut page = self.read(account, end.place.whole(), &mut packer).await?;
+        let mut packer = Packer::after(end.place, account.clone(), Arc::clone(&self.history), self.options.format);
+        let mut page = self.reader.read(account, end.place.whole(), &mut packer).await?;
         let mut at = Timestamp::default();
         loop {
             let events = packer.take();
             // The next ones are read while the broker is waited for.
-            let next = if page.last { None } else { Some(self.read(account, page.until, &mut packer)) };
+            let next = if page.last { None } else { Some(self.reader.read(account, page.until, &mut packer)) };
             let (appended, next) = tokio::join!(self.append(&events, &mut end), OptionFuture::from(next));
             appended?;
             at = events.last().map_or(at, |event| event.at);
             match next {
                 Some(next) => page = next?,
-                None => return Ok(Published { account: account.clone(), through: page.until, at }),
+                None => return Ok(self.published(account, page.until, at, end)),
             }
         }
+    }
+
+    fn published(&self, account: &AccountId, through: Revision, at: Timestamp, end: End) -> Published {
+        let position = |sequence| Position { incarnation: self.state.lock().incarnation, sequence };
+        let sequence = i64::try_from(end.sequence).ok().filter(|sequence| *sequence > 0);
+        let last = sequence.filter(|_| end.place.revision > Revision::ZERO);
+        Published { account: account.clone(), through, at, last: last.map(|last| (end.place.revision, position(last))) }
     }
 
     async fn append(&self, events: &[Event], end: &mut End) -> Result<(), Failure> {
@@ -174,101 +167,16 @@ impl<'a> Relay<'a> {
         }
         let tail = self.broker.tail(account).await?;
         let sequence = tail.as_ref().map_or(0, |tail| tail.sequence);
-        let said = tail.and_then(|tail| tail.said).filter(|said| *said.history == *self.ledger.history_id());
+        let said = tail.and_then(|tail| tail.said).filter(|said| said.history == self.history);
         let place = match said {
             Some(said) => said.place,
-            None => self.beginning(account).await?,
+            None => {
+                let state = self.state.lock().clone();
+                self.reader.beginning(account, &state).await?
+            }
         };
         let end = End { place, sequence };
         self.remember(account, end);
         Ok(end)
-    }
-
-    /// Where an account begins of which the stream has nothing: with the first change that would still be in the stream.
-    async fn beginning(&self, account: &AccountId) -> Result<Place, Failure> {
-        let _turn = self.reading.acquire().await;
-        let snapshot = self.ledger.log().snapshot("publish_start").await?;
-        let head = store::heads::read(&snapshot, account).await?;
-        let age = i64::try_from(self.options.stream.max_age.as_micros()).unwrap_or(i64::MAX);
-        let kept_since = store::clock(&snapshot).await?.minus_micros(age);
-        let before = store::history::revision_before(&snapshot, account, kept_since, head.revision).await?;
-        let before = before.max(head.history_floor);
-        Ok(Place::after(store::history::last_owner_change(&snapshot, account, before).await?))
-    }
-
-    /// Reads on after a revision: in memory if it is there, and otherwise in the log.
-    async fn read(&self, account: &AccountId, after: Revision, packer: &mut Packer) -> Result<Page, Failure> {
-        if let Some(commits) = self.ledger.recent_after(account, after, PAGE) {
-            commits.iter().for_each(|commit| packer.add(commit));
-            let changes: usize = commits.iter().map(|commit| commit.owner_changes()).sum();
-            let until = commits.last().map_or(after, |commit| commit.revision);
-            return Ok(Page { until, last: changes < PAGE });
-        }
-        let _turn = self.reading.acquire().await;
-        // What is read is complete only above the floor of the same moment.
-        let snapshot = self.ledger.log().snapshot("publish").await?;
-        let head = store::heads::read(&snapshot, account).await?;
-        if head.revision < after {
-            let (account, stream) = (account.clone(), after);
-            return Err(Failure::Ahead { account, log: head.revision, stream });
-        }
-        self.read_log(&snapshot, account, (after, head), packer).await
-    }
-
-    async fn read_log(
-        &self,
-        snapshot: &Snapshot,
-        account: &AccountId,
-        (mut after, head): (Revision, store::heads::Head),
-        packer: &mut Packer,
-    ) -> Result<Page, Failure> {
-        if after < head.history_floor {
-            tracing::warn!(%account, %after, floor = %head.history_floor, "history was deleted before it was published");
-            after = head.history_floor;
-            packer.skip_to(after);
-        }
-        let commits = store::facts::owner_changes_between(snapshot, account, after, head.revision, PAGE as u64).await?;
-        commits.iter().for_each(|commit| packer.add(commit));
-        // A page that was cut short has at least half of what was asked for: no request has more changes than that.
-        let last = commits.iter().map(|commit| commit.facts.len()).sum::<usize>() < PAGE / 2;
-        let until = commits.last().map_or(head.revision, |commit| commit.revision);
-        Ok(Page { until: if last { head.revision } else { until }, last })
-    }
-}
-
-impl Failure {
-    /// What went wrong, in a word.
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Broker(error) => error.kind(),
-            Self::Store(_) => "store",
-            Self::Ahead { .. } => "ahead",
-        }
-    }
-}
-
-impl broker::Error {
-    /// Whether nothing more can be done over the connection it came from.
-    fn ends_connection(&self) -> bool {
-        match self {
-            Self::Unreachable(_) | Self::Lost | Self::NoJetStream(_) | Self::NoStream(_) | Self::Different { .. } => {
-                true
-            }
-            Self::Silent(_) | Self::Outrun | Self::Refused(_) => false,
-        }
-    }
-
-    /// What went wrong, in a word.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Unreachable(_) => "unreachable",
-            Self::Lost => "lost",
-            Self::NoJetStream(_) => "no_jetstream",
-            Self::NoStream(_) => "no_stream",
-            Self::Different { .. } => "different",
-            Self::Silent(_) => "silent",
-            Self::Outrun => "outrun",
-            Self::Refused(_) => "refused",
-        }
     }
 }

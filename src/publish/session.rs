@@ -8,8 +8,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
+use super::audit::Audit;
 use super::backlog::{Trouble, measure_always};
 use super::broker::{self, Broker};
+use super::failure::Failure;
 use super::queue::Queue;
 use super::relay::Relay;
 use super::settlement::Settlement;
@@ -21,6 +23,8 @@ use crate::store;
 /// Accounts taken from the outbox at once, and how many may wait before no more are taken.
 const PAGE: u64 = 1_000;
 const WAITING: usize = 5_000;
+/// How often the stream is looked at.
+const LOOK: Duration = Duration::from_secs(10);
 /// Pause before a connection is made anew: the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -72,24 +76,47 @@ impl Publishing {
     }
 
     /// Publishes over one connection. Ends well only when it is told to stop.
-    async fn connection(&self) -> Result<(), broker::Error> {
+    async fn connection(&self) -> Result<(), Failure> {
         let Some(broker) = self.stop.run_until_cancelled(self.connect()).await.transpose()? else { return Ok(()) };
         metrics::get().broker_connected(true);
         tracing::info!(stream = self.options.stream.name, "publishing");
         let queue = Queue::default();
         let relay = Relay::new(&broker, (&self.ledger, &self.options), &self.settlement, &self.trouble);
+        let mut audit = Audit::new(self.ledger.log(), &self.options.stream);
+        // Before anything is appended: what is lost shows by what the stream ends with.
+        self.look(&broker, &relay, &mut audit).await?;
         tokio::select! {
-            () = broker.lost() => Err(broker::Error::Lost),
-            outcome = relay.work(&queue) => outcome,
-            () = self.look_for_changes(&queue) => Ok(()),
+            () = broker.lost() => Err(broker::Error::Lost.into()),
+            outcome = relay.work(&queue) => outcome.map_err(Failure::from),
+            outcome = self.look_always(&broker, &relay, &mut audit) => outcome,
+            () = self.look_for_changes(&queue, &relay) => Ok(()),
             () = self.listen(&queue) => Ok(()),
         }
     }
 
-    async fn connect(&self) -> Result<Broker, broker::Error> {
+    async fn connect(&self) -> Result<Broker, Failure> {
         let broker = Broker::connect(&self.options.connection, &self.options.stream.name).await?;
-        broker.prepare(&self.options.stream).await?;
+        let known = store::published::furthest(self.ledger.log()).await?;
+        broker.prepare(&self.options.stream, known.sequence).await?;
         Ok(broker)
+    }
+
+    /// Looks again and again whether the stream still has what was published.
+    async fn look_always(&self, broker: &Broker, relay: &Relay<'_>, audit: &mut Audit<'_>) -> Result<(), Failure> {
+        loop {
+            sleep(LOOK).await;
+            match self.look(broker, relay, audit).await {
+                Err(Failure::Store(error)) => self.trouble.tell("store", &error),
+                outcome => outcome?,
+            }
+        }
+    }
+
+    async fn look(&self, broker: &Broker, relay: &Relay<'_>, audit: &mut Audit<'_>) -> Result<(), Failure> {
+        let known = store::published::furthest(self.ledger.log()).await?;
+        let state = broker.state(&self.options.stream).await?;
+        relay.note(state.clone());
+        Ok(audit.look(known, &state).await?)
     }
 
     /// Has every account looked at that changes here. Ends when it is told to stop and nothing is left.
@@ -111,8 +138,8 @@ impl Publishing {
         }
     }
 
-    /// Has every account looked at that waits for longer than it should, for ever.
-    async fn look_for_changes(&self, queue: &Queue) {
+    /// Has every account looked at that waits for longer than it should, for ever. What is known of it may be what is wrong.
+    async fn look_for_changes(&self, queue: &Queue, relay: &Relay<'_>) {
         let mut after = None;
         let mut polls = interval(self.options.poll_interval);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -125,7 +152,10 @@ impl Publishing {
                 Ok(accounts) => {
                     // Those behind the page come with the next poll, and after the last ones the first again.
                     after = if accounts.len() as u64 == PAGE { accounts.last().cloned() } else { None };
-                    accounts.into_iter().for_each(|account| queue.push(account));
+                    for account in accounts {
+                        relay.forget(&account);
+                        queue.push(account);
+                    }
                 }
                 Err(error) => self.trouble.tell("store", &error),
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::domain::ids::AccountId;
 use crate::store::outbox::Published;
@@ -13,6 +13,8 @@ use crate::store::{self, Store};
 
 /// How long what was published waits for others.
 const PAUSE: Duration = Duration::from_millis(100);
+/// For how long it is sure to be in the stream.
+const FRESH: Duration = Duration::from_secs(1);
 /// Accounts taken out in one transaction: whoever writes to one of them waits for it.
 const AT_ONCE: usize = 200;
 
@@ -20,7 +22,7 @@ const AT_ONCE: usize = 200;
 #[derive(Debug)]
 pub(super) struct Settlement {
     store: Store,
-    published: Mutex<BTreeMap<AccountId, Published>>,
+    published: Mutex<BTreeMap<AccountId, (Instant, Published)>>,
 }
 
 impl Settlement {
@@ -31,7 +33,12 @@ impl Settlement {
 
     /// Everything up to a revision of an account is published.
     pub(super) fn add(&self, published: Published) {
-        self.published.lock().insert(published.account.clone(), published);
+        self.published.lock().insert(published.account.clone(), (Instant::now(), published));
+    }
+
+    /// Forgets what there is: it has to be looked at once more.
+    pub(super) fn clear(&self) {
+        self.published.lock().clear();
     }
 
     /// Takes it out, again and again, for ever.
@@ -43,8 +50,13 @@ impl Settlement {
     }
 
     /// Takes out what there is. In the order of the ids, as everybody does: nobody waits for somebody who waits.
+    ///
+    /// Not what was published longer ago, which comes about only where this process was stopped: who knows whether the broker was
+    /// put back to an older copy meanwhile, and others have looked for what is lost already.
     pub(super) async fn settle(&self) {
-        let published: Vec<_> = std::mem::take(&mut *self.published.lock()).into_values().collect();
+        let published = std::mem::take(&mut *self.published.lock());
+        let fresh = published.into_values().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, published)| published);
+        let published: Vec<_> = fresh.collect();
         for some in published.chunks(AT_ONCE) {
             if let Err(error) = settle(&self.store, some).await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "what was published stays in the outbox");

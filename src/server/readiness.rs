@@ -190,6 +190,7 @@ fn ledger_options(config: &Config) -> ledger::Options {
             facts: config.log.catch_up_retention,
             history: config.log.history_retention,
             requests: config.log.request_retention,
+            until_published: config.events.url.is_some(),
         },
         trim_interval: config.log.trim_interval,
     }

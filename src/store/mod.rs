@@ -15,6 +15,7 @@ pub mod members;
 pub mod meta;
 pub mod outbox;
 mod probe;
+pub mod published;
 pub mod requests;
 pub mod settings;
 mod table;

@@ -3,9 +3,11 @@
 //! A batch that changes an owner marks its account in the same transaction ([`super::write`]). Whoever publishes finds the mark,
 //! however the one who made it ended, and takes it away once everything up to it is published.
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
 use super::dialect::outbox as dialect;
+use super::entity::outbox::Entity;
+use super::published::{self, Position, Watermark};
 use super::table::{Kind, Rows, Table};
 use super::{Error, Readable, Tx};
 use crate::domain::ids::{AccountId, Revision};
@@ -20,6 +22,8 @@ pub struct Published {
     pub through: Revision,
     /// When the change was made that was published last.
     pub at: Timestamp,
+    /// The last revision that is in the stream, and where.
+    pub last: Option<(Revision, Position)>,
 }
 
 /// What waits to be published.
@@ -37,6 +41,22 @@ const PUBLISHED: Table = Table {
     key: 1,
     columns: &[("account_id", Kind::Text), ("through", Kind::BigInteger), ("at", Kind::BigInteger)],
 };
+
+/// What is told about where it is.
+const LAST: Table = Table {
+    name: "published",
+    key: 1,
+    columns: &[
+        ("account_id", Kind::Text),
+        ("revision", Kind::BigInteger),
+        ("incarnation", Kind::BigInteger),
+        ("sequence", Kind::BigInteger),
+    ],
+};
+
+/// What is marked again.
+const AGAIN: Table =
+    Table { name: "outbox", key: 1, columns: &[("account_id", Kind::Text), ("revision", Kind::BigInteger)] };
 
 /// Up to `limit` accounts after one of them, by id, that have waited for longer than `age` microseconds.
 pub async fn waiting(
@@ -58,26 +78,55 @@ struct Waiting {
     account_id: String,
 }
 
+/// Up to where an account is published of which something waits to be.
+pub async fn published_until(at: &impl Readable, account: &AccountId) -> Result<Option<Revision>, Error> {
+    if Entity::in_account(account).one(at.connection()).await?.is_none() {
+        return Ok(None);
+    }
+    let watermark = published::find(at, account).await?;
+    Ok(Some(watermark.map_or(Revision::ZERO, |watermark| watermark.revision)))
+}
+
 /// How much waits to be published.
 pub async fn backlog(at: &impl Readable) -> Result<Backlog, Error> {
     let statement = dialect::backlog(at.connection().get_database_backend());
     Ok(Backlog::find_by_statement(statement).one(at.connection()).await?.unwrap_or_default())
 }
 
-/// Takes the marks of accounts away, unless they were made anew for what came since.
+/// Marks accounts again that were published once and are not any more. Returns how many were not marked.
+pub async fn mark_again(tx: &Tx, lost: &[Watermark]) -> Result<u64, Error> {
+    let backend = tx.inner.get_database_backend();
+    let rows = Rows::of(lost.iter().map(|lost| [lost.account.as_str().into(), lost.revision.0.into()]));
+    let parameters = rows.into_parameters(&AGAIN, backend);
+    execute(tx, dialect::mark_again(&AGAIN, backend), parameters).await
+}
+
+/// Takes the marks of accounts away, unless they were made anew for what came since, and notes where in the stream they end.
 pub async fn settle(tx: &Tx, published: &[Published]) -> Result<(), Error> {
     let backend = tx.inner.get_database_backend();
     if let Some(setting) = dialect::before_what_may_be_lost(backend) {
         tx.inner.execute_unprepared(setting).await?;
     }
-    let rows = Rows::of(
-        published
-            .iter()
-            .map(|Published { account, through, at }| [account.as_str().into(), through.0.into(), at.0.into()]),
-    );
-    let parameters = rows.into_parameters(&PUBLISHED, backend);
-    for sql in [dialect::take_marks_away(&PUBLISHED, backend), dialect::make_marks_younger(&PUBLISHED, backend)] {
-        tx.inner.execute_raw(Statement::from_sql_and_values(backend, sql, parameters.clone())).await?;
+    let last = Rows::of(published.iter().filter_map(|Published { account, last, .. }| {
+        let (revision, Position { incarnation, sequence }) = (*last)?;
+        Some([account.as_str().into(), revision.0.into(), incarnation.into(), sequence.into()])
+    }));
+    if !last.is_empty() {
+        let parameters = last.into_parameters(&LAST, backend);
+        execute(tx, dialect::note(&LAST, backend), parameters).await?;
     }
+    let rows =
+        Rows::of(published.iter().map(|Published { account, through, at, last: _ }| {
+            [account.as_str().into(), through.0.into(), at.0.into()]
+        }));
+    let parameters = rows.into_parameters(&PUBLISHED, backend);
+    execute(tx, dialect::take_marks_away(&PUBLISHED, backend), parameters.clone()).await?;
+    execute(tx, dialect::make_marks_younger(&PUBLISHED, backend), parameters).await?;
     Ok(())
+}
+
+/// Returns how many rows it touched.
+async fn execute(tx: &Tx, sql: String, parameters: Vec<Value>) -> Result<u64, Error> {
+    let statement = Statement::from_sql_and_values(tx.inner.get_database_backend(), sql, parameters);
+    Ok(tx.inner.execute_raw(statement).await?.rows_affected())
 }

@@ -95,7 +95,7 @@ fn options(plan: &Plan) -> Options {
         memory_budget_bytes: 1 << 30,
         idle_after: if plan.forgetful { Duration::ZERO } else { LONG * 60 },
         poll_interval: Duration::from_millis(2),
-        retention: Retention { facts: LONG * 60, history: None, requests: LONG * 60 },
+        retention: Retention { facts: LONG * 60, history: None, requests: LONG * 60, until_published: false },
         trim_interval: LONG * 60,
     }
 }

@@ -36,6 +36,7 @@ mod keeping_accounts_apart;
 mod listing_by_owner;
 mod looking_up_owners;
 mod losing_the_database;
+mod losing_the_stream;
 mod members_and_picker;
 mod model;
 mod operating;

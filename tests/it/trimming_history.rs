@@ -1,5 +1,6 @@
 //! What is no longer kept.
 
+use crate::support::nats::Nats;
 use crate::support::*;
 
 /// Keeps changes for a second; a test can then wait until the floor has risen.
@@ -177,4 +178,33 @@ async fn history_is_trimmed_of_an_account_that_went_quiet() {
             assert!(there.is_ok(), "the present can be asked for: {there:?}");
         })
         .await;
+}
+
+#[tokio::test]
+async fn what_is_not_published_is_kept_until_it_is() {
+    let mut nats = Nats::start();
+    nats.kill();
+    let setup = short().set("log.request_retention", "1s").set("events.url", nats.url());
+    let world = setup.start();
+    let account = world.account();
+    account.members(["anna", "ben"]).await;
+    account.leads(["L1"]).await;
+    for round in 0..6 {
+        account.assign("L1", ["anna", "ben"][round % 2]).ok().await;
+    }
+    // Request ids are forgotten first: when the second one is gone that is as old as the changes, those were looked at.
+    for _ in 0..2 {
+        account.upsert([member("cem")]).once(&uuid::Uuid::new_v4().to_string()).ok().await;
+        let sql = world.sql().await;
+        eventually("it is forgotten", async || (sql.number("select count(*) from request").await == 0).then_some(()))
+            .await;
+    }
+    nats.restart();
+    eventually("all of it is published", async || {
+        let messages = stream::read(&nats).await;
+        let changes: usize = messages.iter().map(|message| message.event.changes.len()).sum();
+        (changes == 7).then_some(())
+    })
+    .await;
+    risen(&account).await;
 }

@@ -10,9 +10,12 @@ use tokio::time::timeout;
 
 use super::{Error, wire};
 use crate::publish::Stream;
+use crate::publish::audit::State;
 
 /// Somebody else has created the stream with another configuration meanwhile.
 const NAME_IN_USE: u64 = 10058;
+/// How far a stream that is created anew begins beyond what is known of the lost one: more than can be on its way.
+const BEYOND: u64 = 1_000_000;
 /// There is no such stream.
 const NOT_FOUND: usize = 404;
 /// The largest message that is published, with its headers, and more.
@@ -36,17 +39,52 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Creates the stream if there is none, and makes sure that the one there is fits.
-pub(super) async fn prepare(context: &Context, wanted: &Stream, limit: Duration) -> Result<(), Error> {
+/// Creates the stream if there is none, and makes sure that the one there is fits. `known` is the highest sequence number that a
+/// message is known to have had.
+pub(super) async fn prepare(context: &Context, wanted: &Stream, known: i64, limit: Duration) -> Result<(), Error> {
     let found = match info(context, wanted, limit).await? {
         Some(found) => found,
-        None => create(context, wanted, limit).await?,
+        None => create(context, wanted, known, limit).await?,
     };
+    fits(&found, wanted)
+}
+
+fn fits(found: &Info, wanted: &Stream) -> Result<(), Error> {
     let differences = differences(&found.config, wanted);
     if differences.is_empty() {
         return Ok(());
     }
     Err(Error::Different { name: wanted.name.clone(), differences })
+}
+
+/// How the stream is. It must be there, and as it must be.
+pub(super) async fn state(context: &Context, wanted: &Stream, limit: Duration) -> Result<State, Error> {
+    let gone = || Error::NoStream(wanted.name.clone());
+    let found = info(context, wanted, limit).await?.ok_or_else(gone)?;
+    fits(&found, wanted)?;
+    let state = &found.state;
+    let holes =
+        if state.deleted_count.unwrap_or_default() > 0 { holes(context, wanted, limit).await? } else { Vec::new() };
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    Ok(State {
+        incarnation: i64::try_from(found.created.unix_timestamp_nanos() / 1_000).unwrap_or_default(),
+        first: number(state.first_sequence),
+        last: number(state.last_sequence),
+        holes,
+        // Nine tenths: it makes room by whole messages.
+        full: wanted.max_bytes.is_some_and(|most| state.bytes >= most / 10 * 9),
+    })
+}
+
+/// The sequence numbers between the first and the last that have no message.
+async fn holes(context: &Context, wanted: &Stream, limit: Duration) -> Result<Vec<i64>, Error> {
+    let asked = async {
+        let stream = context.get_stream_no_info(&wanted.name).await.map_err(|error| Error::Refused(error.into()))?;
+        let info = stream.info_builder().with_deleted(true).fetch().await;
+        info.map(|found| found.info.state.deleted.unwrap_or_default()).map_err(|error| Error::Refused(error.into()))
+    };
+    let holes = timeout(limit, asked).await.map_err(|_| Error::Silent(limit))??;
+    Ok(holes.into_iter().filter_map(|sequence| i64::try_from(sequence).ok()).collect())
 }
 
 /// What there is of the stream.
@@ -62,8 +100,12 @@ async fn info(context: &Context, wanted: &Stream, limit: Duration) -> Result<Opt
     }
 }
 
-async fn create(context: &Context, wanted: &Stream, limit: Duration) -> Result<Info, Error> {
-    let created = timeout(limit, context.create_stream(config(wanted))).await.map_err(|_| Error::Silent(limit))?;
+async fn create(context: &Context, wanted: &Stream, known: i64, limit: Duration) -> Result<Info, Error> {
+    // One that is created anew goes on well beyond where the lost one ended: a message that was on its way to that one then is
+    // refused, for its condition names a number that does not come again.
+    let first = u64::try_from(known).ok().filter(|known| *known > 0).map(|known| known + BEYOND);
+    let config = Config { first_sequence: first, ..config(wanted) };
+    let created = timeout(limit, context.create_stream(config)).await.map_err(|_| Error::Silent(limit))?;
     match created {
         Ok(stream) => {
             tracing::info!(stream = wanted.name, "the stream was created");

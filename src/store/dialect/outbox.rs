@@ -80,3 +80,32 @@ pub(in crate::store) fn mark(backend: DbBackend, revision: usize, since: usize) 
          ON CONFLICT (account_id) DO UPDATE SET revision = excluded.revision"
     )
 }
+
+/// Marks accounts in the outbox that rows name, unless they are marked.
+pub(in crate::store) fn mark_again(rows: &Table, backend: DbBackend) -> String {
+    let (source, clock) = (source_of_many(rows, backend), clock_expression(backend));
+    let (account, revision) = match backend {
+        DbBackend::Sqlite => ("r.value ->> 0", "r.value ->> 1"),
+        _ => ("r.account_id", "r.revision"),
+    };
+    format!(
+        "INSERT INTO outbox (account_id, revision, since) SELECT {account}, {revision}, {clock} FROM {source} \
+         WHERE true ON CONFLICT (account_id) DO NOTHING"
+    )
+}
+
+/// Notes where in the stream accounts end that rows name, unless something later is known.
+pub(in crate::store) fn note(rows: &Table, backend: DbBackend) -> String {
+    let (source, clock) = (source_of_many(rows, backend), clock_expression(backend));
+    let values = match backend {
+        DbBackend::Sqlite => "r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3",
+        _ => "r.account_id, r.revision, r.incarnation, r.sequence",
+    };
+    format!(
+        "INSERT INTO published (account_id, revision, incarnation, sequence, published_at) \
+         SELECT {values}, {clock} FROM {source} WHERE true ON CONFLICT (account_id) DO UPDATE \
+         SET revision = excluded.revision, incarnation = excluded.incarnation, sequence = excluded.sequence, \
+         published_at = excluded.published_at \
+         WHERE published.incarnation <> excluded.incarnation OR published.sequence < excluded.sequence"
+    )
+}

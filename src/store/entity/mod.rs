@@ -4,6 +4,8 @@ pub(super) mod account_head;
 pub(super) mod account_settings;
 pub(super) mod fact;
 pub(super) mod member;
+pub(super) mod outbox;
+pub(super) mod published;
 pub(super) mod request;
 pub(super) mod store_meta;
 

@@ -28,11 +28,26 @@ impl Nats {
 
     /// Starts one with more arguments.
     pub fn start_with(arguments: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let directory = TempDir::new().unwrap();
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let (port, directory) = (free_port(), TempDir::new().unwrap());
+        let mut all = vec!["--jetstream".to_owned(), "--store_dir".to_owned(), directory.path().display().to_string()];
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        let arguments = all;
         let child = spawn(port, directory.path(), &arguments);
         Self { child, port, directory, arguments }
+    }
+
+    /// Starts one with a configuration file, in which STORE stands for where it keeps its store.
+    pub fn start_configured(configuration: &str) -> Self {
+        let (port, directory) = (free_port(), TempDir::new().unwrap());
+        let arguments = vec!["--config".to_owned(), "configuration".to_owned()];
+        write_configuration(directory.path(), configuration);
+        let child = spawn(port, directory.path(), &arguments);
+        Self { child, port, directory, arguments }
+    }
+
+    /// Changes the configuration that it starts with from now on.
+    pub fn configure(&self, configuration: &str) {
+        write_configuration(self.directory.path(), configuration);
     }
 
     /// What goes into `events.url`.
@@ -54,6 +69,18 @@ impl Nats {
         self.child = spawn(self.port, self.directory.path(), &self.arguments);
     }
 
+    /// A copy of all it has kept. It must not run.
+    pub fn copy(&self) -> TempDir {
+        let copy = TempDir::new().unwrap();
+        replace(&self.directory.path().join("jetstream"), &copy.path().join("jetstream"));
+        copy
+    }
+
+    /// Puts it back to a copy. It must not run.
+    pub fn put_back(&self, copy: &TempDir) {
+        replace(&copy.path().join("jetstream"), &self.directory.path().join("jetstream"));
+    }
+
     /// A way to it beside the service.
     pub async fn jetstream(&self) -> jetstream::Context {
         jetstream::new(async_nats::connect(self.url()).await.unwrap())
@@ -67,6 +94,15 @@ impl Drop for Nats {
     }
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn write_configuration(directory: &Path, configuration: &str) {
+    let configuration = configuration.replace("STORE", &directory.display().to_string());
+    std::fs::write(directory.join("configuration"), configuration).unwrap();
+}
+
 fn server() -> PathBuf {
     let server = std::env::var_os("OWNERSHIP_TEST_NATS_SERVER");
     server
@@ -77,7 +113,7 @@ fn server() -> PathBuf {
 fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Child {
     let mut command = Command::new(server());
     command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--log", "log"]);
-    command.args(["--jetstream", "--store_dir"]).arg(directory).args(arguments).current_dir(directory);
+    command.args(arguments).current_dir(directory);
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let limit = Instant::now() + START;
     while !answers(port) {
@@ -96,4 +132,10 @@ fn answers(port: u16) -> bool {
         Ok(line)
     });
     greeting.is_ok_and(|greeting| greeting.starts_with("INFO"))
+}
+
+fn replace(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(copied.success());
 }

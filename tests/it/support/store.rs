@@ -103,6 +103,14 @@ impl Sql {
         touched.map_err(|error| error.to_string())
     }
 
+    /// The one number that a query asks for.
+    pub async fn number(&self, query: &'static str) -> i64 {
+        match self {
+            Self::Sqlite(pool) => pool.fetch_one(query).await.unwrap().get(0),
+            Self::Postgres(pool) => pool.fetch_one(query).await.unwrap().get(0),
+        }
+    }
+
     /// Takes what a write of the account has to wait for, until the guard is dropped.
     pub async fn hold_head(&self, account: &str) -> Held {
         match self {

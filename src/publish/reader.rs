@@ -1,0 +1,103 @@
+//! Reads what is to be published of an account.
+
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::audit::{State, is_lost};
+use super::event::Place;
+use super::failure::Failure;
+use super::pack::Packer;
+use crate::domain::ids::{AccountId, Revision};
+use crate::ledger::Ledger;
+use crate::store::{self, Snapshot};
+
+/// Owner changes read at once.
+const PAGE: usize = 2_000;
+/// Accounts that may read the log at the same time, so that the pool keeps connections for callers.
+const READING: usize = 2;
+
+/// What was read of the log.
+pub(super) struct Page {
+    /// Everything up to here.
+    pub(super) until: Revision,
+    /// And that was all.
+    pub(super) last: bool,
+}
+
+/// Reads the log, or the latest part of it that is in memory.
+pub(super) struct Reader<'a> {
+    ledger: &'a Ledger,
+    /// How long the stream keeps what is published.
+    max_age: Duration,
+    turns: Semaphore,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(ledger: &'a Ledger, max_age: Duration) -> Self {
+        Self { ledger, max_age, turns: Semaphore::new(READING) }
+    }
+
+    /// Where an account begins of which the stream has nothing. If that has grown too old, it goes on where it ended. If it was never
+    /// there or is lost, it begins with the first change that would still be there.
+    pub(super) async fn beginning(&self, account: &AccountId, state: &State) -> Result<Place, Failure> {
+        let _turn = self.turns.acquire().await;
+        let snapshot = self.ledger.log().snapshot("publish_start").await?;
+        let head = store::heads::read(&snapshot, account).await?;
+        let age = i64::try_from(self.max_age.as_micros()).unwrap_or(i64::MAX);
+        let kept_since = store::clock(&snapshot).await?.minus_micros(age);
+        let watermark = store::published::find(&snapshot, account).await?;
+        if let Some(watermark) = &watermark
+            && !is_lost(watermark, state, kept_since)
+        {
+            return Ok(Place::after(watermark.revision));
+        }
+        let before = store::history::revision_before(&snapshot, account, kept_since, head.revision).await?;
+        let before = watermark.map_or(before, |watermark| before.min(watermark.revision)).max(head.history_floor);
+        Ok(Place::after(store::history::last_owner_change(&snapshot, account, before).await?))
+    }
+
+    /// Reads on after a revision: in memory if it is there, and otherwise in the log.
+    pub(super) async fn read(
+        &self,
+        account: &AccountId,
+        after: Revision,
+        packer: &mut Packer,
+    ) -> Result<Page, Failure> {
+        if let Some(commits) = self.ledger.recent_after(account, after, PAGE) {
+            commits.iter().for_each(|commit| packer.add(commit));
+            let changes: usize = commits.iter().map(|commit| commit.owner_changes()).sum();
+            let until = commits.last().map_or(after, |commit| commit.revision);
+            return Ok(Page { until, last: changes < PAGE });
+        }
+        let _turn = self.turns.acquire().await;
+        // What is read is complete only above the floor of the same moment.
+        let snapshot = self.ledger.log().snapshot("publish").await?;
+        let head = store::heads::read(&snapshot, account).await?;
+        if head.revision < after {
+            let (account, stream) = (account.clone(), after);
+            return Err(Failure::Ahead { account, log: head.revision, stream });
+        }
+        self.read_log(&snapshot, account, (after, head), packer).await
+    }
+
+    async fn read_log(
+        &self,
+        snapshot: &Snapshot,
+        account: &AccountId,
+        (mut after, head): (Revision, store::heads::Head),
+        packer: &mut Packer,
+    ) -> Result<Page, Failure> {
+        if after < head.history_floor {
+            tracing::warn!(%account, %after, floor = %head.history_floor, "history was deleted before it was published");
+            after = head.history_floor;
+            packer.skip_to(after);
+        }
+        let commits = store::facts::owner_changes_between(snapshot, account, after, head.revision, PAGE as u64).await?;
+        commits.iter().for_each(|commit| packer.add(commit));
+        // A page that was cut short has at least half of what was asked for: no request has more changes than that.
+        let last = commits.iter().map(|commit| commit.facts.len()).sum::<usize>() < PAGE / 2;
+        let until = commits.last().map_or(head.revision, |commit| commit.revision);
+        Ok(Page { until: if last { head.revision } else { until }, last })
+    }
+}

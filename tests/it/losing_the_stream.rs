@@ -1,0 +1,192 @@
+//! A broker that loses what it has acknowledged. It is noticed, and the stream becomes complete again by itself.
+
+use std::time::{Duration, Instant};
+
+use crate::support::nats::Nats;
+use crate::support::stream::{Message, STREAM, complete, disagreements, read};
+use crate::support::*;
+
+/// A loss is to be found and mended within this time.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs a test over accounts that are published, then checks them.
+async fn with_accounts(setup: Setup, nats: &mut Nats, body: impl AsyncFnOnce(&mut World, &[Account], &mut Nats)) {
+    let mut world = setup.set("events.url", nats.url()).set("events.ack_timeout", "2s").start();
+    let accounts: Vec<Account> = (0..20).map(|_| world.account()).collect();
+    for account in &accounts {
+        account.members(["anna", "ben"]).await;
+        account.leads(["L1", "L2"]).await;
+        pass_around(account, 3).await;
+    }
+    complete(&world, nats).await;
+    body(&mut world, &accounts, nats).await;
+    world.verify().await;
+}
+
+async fn pass_around(account: &Account, times: usize) {
+    for round in 0..times {
+        account.assign("L1", ["anna", "ben"][round % 2]).ok().await;
+    }
+}
+
+/// Waits until the stream is complete again; says how often it was said to have lost something.
+async fn mended(world: &World, nats: &Nats, how: &str) -> (Vec<Message>, usize) {
+    let began = Instant::now();
+    let messages = complete_again(world, nats).await;
+    assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
+    let warnings = world.replicas.iter().map(|replica| {
+        let log = replica.log();
+        log.lines().filter(|line| line.contains("has lost events") && line.contains(how)).count()
+    });
+    (messages, warnings.sum())
+}
+
+async fn complete_again(world: &World, nats: &Nats) -> Vec<Message> {
+    let limit = Instant::now() + LIMIT;
+    loop {
+        let (messages, tables) = (read(nats).await, world.tables().await);
+        let complaints = disagreements(&messages, &tables);
+        if complaints.is_empty() {
+            return messages;
+        }
+        assert!(Instant::now() < limit, "not complete again: {:#?}", &complaints[..complaints.len().min(10)]);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_was_purged_is_filled_again() {
+    let mut nats = Nats::start();
+    with_accounts(two_replicas(), &mut nats, async |world, accounts, nats| {
+        let stream = nats.jetstream().await.get_stream(STREAM).await.unwrap();
+        stream.purge().await.unwrap();
+        pass_around(&accounts[0], 2).await;
+        let (_, warnings) = mended(world, nats, "purged").await;
+        assert!((1..=2).contains(&warnings), "{warnings} warnings");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_was_deleted_is_created_anew_and_filled_again() {
+    let mut nats = Nats::start();
+    with_accounts(one_replica(), &mut nats, async |world, accounts, nats| {
+        let last = read(nats).await.last().unwrap().sequence;
+        nats.jetstream().await.delete_stream(STREAM).await.unwrap();
+        pass_around(&accounts[0], 2).await;
+        let (messages, warnings) = mended(world, nats, "created anew").await;
+        assert_eq!(warnings, 1);
+        assert!(messages[0].sequence > last, "no number comes again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broker_that_was_put_back_to_an_older_copy_is_brought_up_to_date() {
+    let mut nats = Nats::start();
+    with_accounts(two_replicas(), &mut nats, async |world, accounts, nats| {
+        nats.kill();
+        let copy = nats.copy();
+        nats.restart();
+        for account in &accounts[..10] {
+            pass_around(&account.through(world, 1), 4).await;
+        }
+        complete(world, nats).await;
+        // What was published is out of the outbox: nothing but the loss has it published again.
+        eventually("the outbox is empty", async || (outbox(world).await == 0).then_some(())).await;
+        nats.kill();
+        nats.put_back(&copy);
+        nats.restart();
+        let (_, warnings) = mended(world, nats, "put back").await;
+        assert!((1..=2).contains(&warnings), "{warnings} warnings");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_lost_of_one_account_is_published_again() {
+    let mut nats = Nats::start();
+    with_accounts(one_replica(), &mut nats, async |world, accounts, nats| {
+        let stream = nats.jetstream().await.get_stream(STREAM).await.unwrap();
+        let subject = format!("leadflip.ownership.v1.changes.{}", accounts[3].id);
+        stream.purge().filter(subject).await.unwrap();
+        let (_, warnings) = mended(world, nats, "deleted").await;
+        assert_eq!(warnings, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_has_only_grown_too_old_is_not_published_again_and_its_chain_goes_on() {
+    let mut nats = Nats::start();
+    with_accounts(one_replica(), &mut nats, async |world, accounts, nats| {
+        eventually("the outbox is empty", async || (outbox(world).await == 0).then_some(())).await;
+        // All but one were published longer ago than the stream keeps anything.
+        let (old, young) = (&accounts[0], &accounts[1]);
+        let longer_ago = "update published set published_at = published_at - 1300000000000";
+        world.sql().await.run(format!("{longer_ago} where account_id <> '{}'", young.id)).await;
+        let stream = nats.jetstream().await.get_stream(STREAM).await.unwrap();
+        stream.purge().await.unwrap();
+        let next = old.assign("L1", "ben").ok().await.revision;
+        let of = |messages: &[Message], account: &Account| {
+            let own = messages.iter().filter(|message| message.event.account_id == account.id);
+            own.map(|message| (message.event.previous_revision, message.event.last_revision)).collect::<Vec<_>>()
+        };
+        let messages = eventually("the young one is published again", async || {
+            let messages = read(nats).await;
+            (!of(&messages, young).is_empty() && !of(&messages, old).is_empty()).then_some(messages)
+        })
+        .await;
+        assert_eq!(of(&messages, old), [(next - 1, next)]);
+        assert_eq!(of(&messages, young).first(), Some(&(0, of(&messages, young)[0].1)));
+        assert!(
+            messages.iter().all(|message| [&old.id, &young.id].contains(&&message.event.account_id)),
+            "{messages:#?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_lost_while_no_server_runs_is_found_when_one_starts() {
+    let mut nats = Nats::start();
+    with_accounts(one_replica(), &mut nats, async |world, _, nats| {
+        world.replicas[0].terminate();
+        world.replicas[0].ended(Duration::from_secs(20)).await.expect("it exits");
+        let stream = nats.jetstream().await.get_stream(STREAM).await.unwrap();
+        stream.purge().await.unwrap();
+        world.restart(0);
+        let (_, warnings) = mended(world, nats, "purged").await;
+        assert_eq!(warnings, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_disk_of_the_broker_stops_nothing_but_publishing_until_there_is_room() {
+    let mut nats = Nats::start_configured("jetstream { store_dir: \"STORE\", max_file_store: 300KB }");
+    let mut world = one_replica()
+        .set("events.url", nats.url())
+        .set("events.ack_timeout", "2s")
+        .set("log.trim_interval", "1h")
+        .start();
+    let account = world.account();
+    account.members(["anna", "ben"]).await;
+    let ids: Vec<String> = (0..1_000).map(|number| format!("L{number}")).collect();
+    account.register(ids.iter().map(|id| lead(id)).collect::<Vec<_>>()).ok().await;
+    for round in 0..4 {
+        let owner = ["anna", "ben"][round % 2];
+        account.bulk(ids.iter().map(|id| to(id, owner)).collect::<Vec<_>>()).reason(&"x".repeat(300)).ok().await;
+    }
+    let told = async || world.replicas[0].log().contains("changes are not published").then_some(());
+    eventually("it is told", told).await;
+    nats.configure("jetstream { store_dir: \"STORE\" }");
+    nats.restart();
+    complete(&world, &nats).await;
+    world.verify().await;
+}
+
+/// How many accounts wait to be published.
+async fn outbox(world: &World) -> i64 {
+    world.sql().await.number("select count(*) from outbox").await
+}
