@@ -26,7 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::support::judge::{Picture, Remains, Sent};
 use crate::support::plan::{ACCOUNTS, Attempt, Patience, Plan, Wave, caller, foundations, last_word, plan, request_id};
-use crate::support::{Database, Store, one_replica, store};
+use crate::support::{Database, Store, eventually, one_replica, store};
 
 /// Far more than anything takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -72,7 +72,7 @@ impl Replica {
     fn start(url: &str, plan: &Plan) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let ledger = runtime.block_on(async {
-            let tables = Tables::connect(&store::Options { url: url.to_owned(), max_connections: 6 }).await.unwrap();
+            let tables = connect(url).await;
             // A transaction of a killed one may be on its way into the file still. Another process would wait for its lock.
             tables.begin("barrier").await.unwrap().roll_back().await.unwrap();
             Ledger::start(tables, options(plan)).await.unwrap()
@@ -84,6 +84,17 @@ impl Replica {
         drop(self.ledger);
         self.runtime.shutdown_timeout(LONG);
     }
+}
+
+/// Other tests start programs from this process, and each has a copy of the lock of a SQLite file until it is another program:
+/// for that moment the file is in use, though the ledger that used it is gone.
+async fn connect(url: &str) -> Tables {
+    let options = store::Options { url: url.to_owned(), max_connections: 6 };
+    eventually("nobody uses the tables", async || match Tables::connect(&options).await {
+        Err(store::Error::InUse { .. }) => None,
+        connected => Some(connected.unwrap()),
+    })
+    .await
 }
 
 fn options(plan: &Plan) -> Options {
