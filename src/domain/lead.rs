@@ -159,6 +159,27 @@ impl<'a> LeadRef<'a> {
     }
 }
 
+#[cfg(test)]
+impl<'a> LeadRef<'a> {
+    /// A lead of which nothing matters but these.
+    pub(crate) fn named(id: &'a str, owner: Option<&'a str>) -> Self {
+        let (at, attributes) = (Timestamp(1), AttributesRef::default());
+        Self {
+            id,
+            owner,
+            since: at,
+            revision: Revision(1),
+            stage: "",
+            stage_entered_at: at,
+            closed: false,
+            created_at: at,
+            source: Source::Api,
+            attributes,
+            observed_at: at,
+        }
+    }
+}
+
 impl OwnershipRef<'_> {
     /// A copy of its own. Nothing, if it is borrowed from something that did not check its ids.
     pub fn to_ownership(self) -> Option<Ownership> {

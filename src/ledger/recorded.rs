@@ -67,6 +67,7 @@ impl Drop for Recorded {
     }
 }
 
+#[cfg(test)]
 impl From<Commit> for Recorded {
     fn from(commit: Commit) -> Self {
         Self::of(commit, PassedOn::default())

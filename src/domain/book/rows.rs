@@ -283,32 +283,13 @@ fn slot_at(chunk: usize, at: usize) -> Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::lead::LeadRef;
-
-    fn lead(id: &str) -> Numbered<'_> {
-        let (at, attributes) = (Timestamp(1), AttributesRef::default());
-        let lead = LeadRef {
-            id,
-            owner: None,
-            since: at,
-            revision: Revision(1),
-            stage: "",
-            stage_entered_at: at,
-            closed: false,
-            created_at: at,
-            source: Source::Api,
-            attributes,
-            observed_at: at,
-        };
-        Numbered { lead, owner: 0, stage: 0 }
-    }
-
     #[test]
     fn bytes_are_those_of_the_chunks_whatever_snapshots_share_them() {
         let mut rows = Rows::default();
         let mut snapshots = Vec::new();
         for number in 0..2_000 {
-            let slot = rows.add(lead(&format!("lead-with-a-long-name-{number}")));
+            let id = format!("lead-with-a-long-name-{number}");
+            let slot = rows.add(Numbered { lead: LeadRef::named(&id, None), owner: 0, stage: 0 });
             if number % 7 == 0 {
                 snapshots.push(rows.clone());
             }

@@ -105,18 +105,23 @@ impl<K: Ord + Copy> Shelf<K> {
 
     /// Puts a lead of a group that is there into the list of an order, if there is one.
     pub(super) fn list_in(&mut self, key: K, sort: SortKey, slot: Slot, rows: &Rows) {
-        if self.made[sort as usize].get().is_some()
-            && let Some(list) = self.groups.get_mut(&key).and_then(|group| group.list_mut(sort))
-        {
-            change(list, self.list_bytes.get_mut(), |list| list.insert(slot, against(rows, slot, sort)));
-        }
+        self.change(key, sort, |list| list.insert(slot, against(rows, slot, sort)));
     }
 
     /// Takes a lead of a group that stays out of the list of an order, if there is one.
     pub(super) fn strike_out(&mut self, key: K, sort: SortKey, slot: Slot, rows: &Rows) {
-        let list = self.groups.get_mut(&key).and_then(|group| group.lists[sort as usize].get_mut());
-        if let Some(list) = list {
-            change(list, self.list_bytes.get_mut(), |list| list.remove(slot, against(rows, slot, sort)));
+        self.change(key, sort, |list| list.remove(slot, against(rows, slot, sort)));
+    }
+
+    /// Changes a list of an order that was made, and keeps count of what it takes. Where none was made, nothing is looked up.
+    fn change(&mut self, key: K, sort: SortKey, how: impl FnOnce(&mut Ordered)) {
+        if self.made[sort as usize].get().is_some()
+            && let Some(list) = self.groups.get_mut(&key).and_then(|group| group.list_mut(sort))
+        {
+            let bytes = self.list_bytes.get_mut();
+            *bytes -= list.bytes();
+            how(list);
+            *bytes += list.bytes();
         }
     }
 
@@ -124,13 +129,6 @@ impl<K: Ord + Copy> Shelf<K> {
     pub(super) fn bytes(&self) -> usize {
         self.list_bytes.load(Relaxed) + self.groups.len() * (size_of::<K>() + size_of::<Group>()) * 3 / 2
     }
-}
-
-/// Changes a list and keeps count of what it takes.
-fn change(list: &mut Ordered, bytes: &mut usize, how: impl FnOnce(&mut Ordered)) {
-    *bytes -= list.bytes();
-    how(list);
-    *bytes += list.bytes();
 }
 
 /// Compares a slot of a list to the one that is sought.

@@ -166,30 +166,11 @@ impl From<Skipped> for pb::OwnerSkipped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::actor::Source;
-    use crate::domain::attributes::AttributesRef;
     use crate::domain::ids::{MemberId, Revision};
     use crate::domain::lead::LeadRef;
     use crate::domain::member::Standing;
     use crate::domain::settings::{DefaultSender, Settings};
     use crate::domain::time::Timestamp;
-
-    fn lead<'a>(id: &'a str, owner: Option<&'a str>) -> LeadRef<'a> {
-        let (at, attributes) = (Timestamp(1), AttributesRef::default());
-        LeadRef {
-            id,
-            owner,
-            since: at,
-            revision: Revision(1),
-            stage: "",
-            stage_entered_at: at,
-            closed: false,
-            created_at: at,
-            source: Source::Api,
-            attributes,
-            observed_at: at,
-        }
-    }
 
     fn member(id: &str, standing: Standing) -> Member {
         Member {
@@ -213,7 +194,7 @@ mod tests {
         book.load_settings(Settings { default_sender: Some(default) }, Revision(1));
         for number in 0..10_000 {
             let owner = [Some("anna"), Some("gone"), None][number % 3];
-            book.load_lead(lead(&format!("L{number}"), owner));
+            book.load_lead(LeadRef::named(&format!("L{number}"), owner));
         }
         book
     }
