@@ -24,9 +24,12 @@ mod write;
 
 use std::fmt;
 use std::fs::File;
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, TransactionTrait};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, TransactionOptions, TransactionTrait};
+use tracing::Instrument;
 
 pub use error::Error;
 pub use probe::clock;
@@ -70,23 +73,39 @@ impl Store {
     }
 
     /// Begins a write transaction. Dropping it rolls it back.
-    #[expect(clippy::disallowed_methods, reason = "the one place where write transactions begin")]
     #[tracing::instrument(level = "debug", skip(self))]
     pub async fn begin(&self, name: &'static str) -> Result<Tx, Error> {
-        let inner = self.writer.begin_with_options(dialect::for_writing(self.backend())).await?;
+        let inner = begun(self.writer.clone(), dialect::for_writing(self.backend())).await?;
         Ok(Tx { inner, name })
     }
 
     /// Begins to read as of one moment.
-    #[expect(clippy::disallowed_methods, reason = "the one place where snapshots begin")]
     #[tracing::instrument(level = "debug", skip(self))]
     pub async fn snapshot(&self, name: &'static str) -> Result<Snapshot, Error> {
-        let inner = self.reader.begin_with_options(dialect::for_snapshot(self.backend())).await?;
+        let inner = begun(self.reader.clone(), dialect::for_snapshot(self.backend())).await?;
         Ok(Snapshot { inner })
     }
 
     fn backend(&self) -> DbBackend {
         self.writer.get_database_backend()
+    }
+}
+
+/// Begins a transaction, and rolls it back if nobody waits for it any more.
+///
+/// In a task of its own, which nobody cuts short: the driver does not know of a transaction before the database has answered. Given up
+/// until then, it would stay open, and whoever gets the connection next would be within it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where transactions begin, and what they begin in ends by itself"
+)]
+async fn begun(connection: DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, Error> {
+    let begin = async move { connection.begin_with_options(options).await }.in_current_span();
+    match tokio::spawn(begin).await {
+        Ok(begun) => Ok(begun?),
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        // The process ends, and nobody is answered.
+        Err(_) => pending().await,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use ownership::store as tables;
 
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::*;
@@ -144,4 +145,24 @@ async fn connections_that_die_without_a_word_do_not_end_strict_reads() {
     eventually("reads go on", async || account.owner("L1").await.ok()).await;
     proxy.set(Mode::Pass);
     world.verify().await;
+}
+
+#[tokio::test]
+async fn who_gives_up_while_a_transaction_begins_leaves_none_behind() {
+    let database = Database::migrated();
+    let options = tables::Options { url: database.url(), max_connections: 1 };
+    let store = tables::Store::connect(&options).await.unwrap();
+    for patience in 0..200 {
+        let mut given_up = Box::pin(store.snapshot("given_up"));
+        for _ in 0..patience * 2 {
+            if futures::poll!(&mut given_up).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(given_up);
+        // The same connection, outside of any transaction.
+        tables::clock(&store).await.unwrap();
+        store.snapshot("next").await.unwrap();
+    }
 }
