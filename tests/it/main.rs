@@ -2,8 +2,9 @@
 //!
 //! `OWNERSHIP_TEST_STORE` chooses the store (`sqlite`, the default, or `postgres`); `OWNERSHIP_TEST_POSTGRES_URL` names
 //! the Postgres server, and `OWNERSHIP_TEST_NATS_SERVER` the program of the broker. `OWNERSHIP_TEST_MAX_BATCH=1` turns
-//! sharing of transactions off in every server whose test does not say how many requests may share one. `tests/run` starts
-//! a Postgres server and runs everything on both stores.
+//! sharing of transactions off in every server whose test does not say how many requests may share one.
+//! `OWNERSHIP_TEST_SEED` repeats the moments at which a run that failed killed what it killed. `tests/run` starts a Postgres
+//! server and runs everything on both stores.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,6 +43,7 @@ mod model;
 mod operating;
 mod preconditions;
 mod publishing_events;
+mod publishing_exactly_as_committed;
 mod racing_writers;
 mod real_data;
 mod registering_leads;

@@ -185,7 +185,8 @@ fn settings_json(answer: &GetSettingsResponse) -> Value {
     without_nulls(json!({ "default_sender": sender }))
 }
 
-fn change_entry(change: &OwnerChange) -> Vec<String> {
+/// What a change says that was answered or published, to be compared with `fact_entry`.
+pub fn change_entry(change: &OwnerChange) -> Vec<String> {
     let actor = change.actor.clone().unwrap_or_default();
     entry(
         (change.revision, i64::from(change.ordinal), micros(&change.occurred_at)),
@@ -195,7 +196,8 @@ fn change_entry(change: &OwnerChange) -> Vec<String> {
     )
 }
 
-fn fact_entry(fact: &Fact) -> Vec<String> {
+/// What a fact of the log says of an owner, to be compared with `change_entry`.
+pub fn fact_entry(fact: &Fact) -> Vec<String> {
     entry(
         (fact.revision, fact.ordinal, fact.occurred_at),
         [&fact.lead.clone().unwrap_or_default(), &fact.kind, &fact.caller, &fact.reason],

@@ -8,6 +8,7 @@ pub mod catalogue;
 mod collector;
 pub mod contract;
 
+pub mod events;
 pub mod fold;
 pub mod judge;
 pub mod model;
@@ -25,6 +26,7 @@ mod time;
 mod verify;
 mod watching;
 mod world;
+pub mod writers;
 
 pub use account::{
     Account, Change, anybody, card_ids, duty, lead, lead_ids, member, nobody, nobodys, of, owned, to, with,
@@ -39,4 +41,4 @@ pub use store::{Database, Sql, Store, store};
 pub use time::{Dice, at, duration, eventually, micros, now};
 pub use tonic::Code;
 pub use watching::Heard;
-pub use world::{Setup, World, check, one_replica, two_replicas};
+pub use world::{Setup, World, check, one_replica, three_replicas, two_replicas};

@@ -1,4 +1,4 @@
-//! A network between the service and Postgres, or the broker, that can be cut at the worst moment.
+//! A network between the service and Postgres, or the broker, that can be cut at the worst moment, hold back or spoil what passes.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,18 +19,22 @@ pub enum Mode {
     LoseCommitAnswer,
     /// The next COMMIT reaches the database, its answer is lost, and so is everything after.
     LoseCommitAnswerAndStayDown,
-    /// The next event reaches the broker, its acknowledgement is lost with the connection, then everything passes again.
+    /// The next acknowledgement of an event is lost with its connection, then everything passes again.
     LoseAck,
+    /// The next event stays on its way, and so does all that its sender sends after it.
+    HoldEvent,
+    /// An event is on its way, until this is over. All other connections work.
+    EventHeld,
 }
 
+/// How an event begins on its way to the broker, and its acknowledgement on the way back.
+const EVENT: &[u8] = b"HPUB leadflip.";
+const ACK: &[u8] = b"{\"stream\":";
+
 impl Mode {
-    /// What has to be sent, in capitals, for its answer to be lost.
-    fn trigger(self) -> Option<&'static [u8]> {
-        match self {
-            Self::LoseCommitAnswer | Self::LoseCommitAnswerAndStayDown => Some(b"COMMIT\0"),
-            Self::LoseAck => Some(b"HPUB LEADFLIP."),
-            Self::Pass | Self::Down | Self::FreezeOpen => None,
-        }
+    /// Whether the answer to a COMMIT is to be lost.
+    fn loses_commit_answer(self) -> bool {
+        matches!(self, Self::LoseCommitAnswer | Self::LoseCommitAnswerAndStayDown)
     }
 }
 
@@ -43,8 +47,17 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A network before the database of this URL.
+    /// A network before the server of this URL.
     pub fn before(url: &str) -> Self {
+        Self::start(url, None)
+    }
+
+    /// One that makes nothing of a header: the other side does not know it by the name under which it arrives.
+    pub fn without(header: &'static str, url: &str) -> Self {
+        Self::start(url, Some(Spoiler { header: header.as_bytes(), matched: 0 }))
+    }
+
+    fn start(url: &str, spoiler: Option<Spoiler>) -> Self {
         let start = url.find("://").expect("a URL") + 3;
         let end = start + url[start..].find(['/', '?']).unwrap_or(url.len() - start);
         let (credentials, host) = match url[start..end].rsplit_once('@') {
@@ -56,7 +69,7 @@ impl Proxy {
         listener.set_nonblocking(true).unwrap();
         let here = listener.local_addr().unwrap();
         let (mode, _) = watch::channel(Mode::Pass);
-        runtime.spawn(accept(listener, host, mode.clone()));
+        runtime.spawn(accept(listener, host, mode.clone(), spoiler));
         Self { mode, url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]), runtime: Some(runtime) }
     }
 
@@ -84,7 +97,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, host: String, mode: watch::Sender<Mode>) {
+async fn accept(listener: std::net::TcpListener, host: String, mode: watch::Sender<Mode>, spoiler: Option<Spoiler>) {
     let listener = TcpListener::from_std(listener).unwrap();
     loop {
         let (near, _) = listener.accept().await.unwrap();
@@ -92,70 +105,141 @@ async fn accept(listener: std::net::TcpListener, host: String, mode: watch::Send
             continue;
         }
         let Ok(far) = TcpStream::connect(&host).await else { continue };
-        tokio::spawn(connect(near, far, mode.clone()));
+        tokio::spawn(connect(near, far, mode.clone(), spoiler.clone()));
     }
 }
 
-async fn connect(near: TcpStream, far: TcpStream, mode: watch::Sender<Mode>) {
+async fn connect(near: TcpStream, far: TcpStream, mode: watch::Sender<Mode>, spoiler: Option<Spoiler>) {
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
     let (mute, muted) = watch::channel(false);
     let fresh = *mode.borrow() == Mode::FreezeOpen;
     let mut changed = mode.subscribe();
+    let way = Way { mode: &mode, fresh };
     tokio::select! {
-        () = requests(near_read, far_write, &mode, &mute, fresh) => {}
-        () = answers(far_read, near_write, &mode, muted, fresh) => {}
+        () = way.requests(near_read, far_write, &mute, spoiler) => {}
+        () = way.answers(far_read, near_write, muted) => {}
         _ = changed.wait_for(|mode| *mode == Mode::Down) => {}
     }
 }
 
-async fn requests(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mode: &watch::Sender<Mode>,
-    mute: &watch::Sender<bool>,
+/// One connection.
+struct Way<'a> {
+    mode: &'a watch::Sender<Mode>,
+    /// Whether it was made while others were frozen.
     fresh: bool,
-) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        unless_frozen(mode, fresh).await;
-        let sent = buffer[..length].to_ascii_uppercase();
-        let trigger = mode.borrow().trigger();
-        if trigger.is_some_and(|trigger| sent.windows(trigger.len()).any(|bytes| bytes == trigger)) {
-            mute.send_replace(true);
+}
+
+impl Way<'_> {
+    async fn requests(
+        &self,
+        mut from: OwnedReadHalf,
+        mut to: OwnedWriteHalf,
+        mute: &watch::Sender<bool>,
+        mut spoiler: Option<Spoiler>,
+    ) {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            self.unless_frozen().await;
+            let sent = &mut buffer[..length];
+            if let Some(spoiler) = &mut spoiler {
+                spoiler.spoil(sent);
+            }
+            self.unless_held(sent).await;
+            if self.mode.borrow().loses_commit_answer() && contains(&sent.to_ascii_uppercase(), b"COMMIT\0") {
+                mute.send_replace(true);
+            }
+            if to.write_all(sent).await.is_err() {
+                return;
+            }
         }
-        if to.write_all(&buffer[..length]).await.is_err() {
-            return;
+    }
+
+    async fn answers(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, muted: watch::Receiver<bool>) {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            self.unless_frozen().await;
+            let answer = &buffer[..length];
+            if *muted.borrow() {
+                // The other side has answered, so it is done; nobody will hear of it.
+                let stays_down = *self.mode.borrow() == Mode::LoseCommitAnswerAndStayDown;
+                self.mode.send_replace(if stays_down { Mode::Down } else { Mode::Pass });
+                return;
+            }
+            if self.changes_with(answer, ACK, (Mode::LoseAck, Mode::Pass)) {
+                return;
+            }
+            if to.write_all(answer).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on from one mode to the next where this part is found in what passes: on one connection of all.
+    fn changes_with(&self, passing: &[u8], part: &[u8], (from, to): (Mode, Mode)) -> bool {
+        self.mode.send_if_modified(|mode| {
+            let found = *mode == from && contains(passing, part);
+            if found {
+                *mode = to;
+            }
+            found
+        })
+    }
+
+    /// Returns, unless the connection is one that is frozen.
+    async fn unless_frozen(&self) {
+        let frozen = !self.fresh && *self.mode.borrow() == Mode::FreezeOpen;
+        if frozen {
+            std::future::pending().await
+        }
+    }
+
+    /// Returns at once, or when the event that was held may go on.
+    async fn unless_held(&self, sent: &[u8]) {
+        if self.changes_with(sent, EVENT, (Mode::HoldEvent, Mode::EventHeld)) {
+            let mut held = self.mode.subscribe();
+            held.wait_for(|mode| *mode != Mode::EventHeld).await.unwrap();
         }
     }
 }
 
-async fn answers(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mode: &watch::Sender<Mode>,
-    muted: watch::Receiver<bool>,
-    fresh: bool,
-) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        unless_frozen(mode, fresh).await;
-        if *muted.borrow() {
-            // The other side has answered, so it is done; nobody will hear of it.
-            let stays_down = *mode.borrow() == Mode::LoseCommitAnswerAndStayDown;
-            mode.send_replace(if stays_down { Mode::Down } else { Mode::Pass });
-            return;
-        }
-        if to.write_all(&buffer[..length]).await.is_err() {
-            return;
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Changes the last letter of a header's name wherever it passes, in however many pieces. Nothing has to wait for that, and no
+/// length changes.
+#[derive(Clone)]
+struct Spoiler {
+    header: &'static [u8],
+    /// How much of the name has passed. Its first letter comes once in it, so there is one way only to begin anew.
+    matched: usize,
+}
+
+impl Spoiler {
+    fn spoil(&mut self, sent: &mut [u8]) {
+        for byte in sent {
+            let goes_on = *byte == self.header[self.matched];
+            self.matched = if goes_on { self.matched + 1 } else { usize::from(*byte == self.header[0]) };
+            if self.matched == self.header.len() {
+                (*byte, self.matched) = (b'?', 0);
+            }
         }
     }
 }
 
-/// Returns, unless the connection is one that is frozen.
-async fn unless_frozen(mode: &watch::Sender<Mode>, fresh: bool) {
-    let frozen = !fresh && *mode.borrow() == Mode::FreezeOpen;
-    if frozen {
-        std::future::pending().await
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_spoiled_in_whatever_pieces_it_passes() {
+        let sent = b"HPUB a NaNats-Last: 3\r\nNats-Last: 4\r\nNats-Lost: 5";
+        for length in 1..=sent.len() {
+            let (mut spoiler, mut arrived) = (Spoiler { header: b"Nats-Last", matched: 0 }, sent.to_vec());
+            arrived.chunks_mut(length).for_each(|piece| spoiler.spoil(piece));
+            let expected = "HPUB a NaNats-Las?: 3\r\nNats-Las?: 4\r\nNats-Lost: 5";
+            assert_eq!(String::from_utf8(arrived).unwrap(), expected, "in pieces of {length}");
+        }
     }
 }

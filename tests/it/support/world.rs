@@ -27,7 +27,16 @@ pub fn one_replica() -> Setup {
 
 /// Two servers over one database; on SQLite, which has only ever one, one that answers for both.
 pub fn two_replicas() -> Setup {
-    Setup { replicas: if store() == Store::Postgres { 2 } else { 1 }, settings: BTreeMap::new() }
+    replicas(2)
+}
+
+/// Three of them; on SQLite one.
+pub fn three_replicas() -> Setup {
+    replicas(3)
+}
+
+fn replicas(count: usize) -> Setup {
+    Setup { replicas: if store() == Store::Postgres { count } else { 1 }, settings: BTreeMap::new() }
 }
 
 impl Setup {
