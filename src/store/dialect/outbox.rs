@@ -94,7 +94,8 @@ pub(in crate::store) fn mark_again(rows: &Table, backend: DbBackend) -> String {
     )
 }
 
-/// Notes where in the stream accounts end that rows name, unless something later is known.
+/// Notes where in the stream accounts end that rows name, unless a later revision is known. The same revision stands elsewhere where
+/// it was published again, and in a stream that was put back that is further to the front.
 pub(in crate::store) fn note(rows: &Table, backend: DbBackend) -> String {
     let (source, clock) = (source_of_many(rows, backend), clock_expression(backend));
     let values = match backend {
@@ -106,6 +107,7 @@ pub(in crate::store) fn note(rows: &Table, backend: DbBackend) -> String {
          SELECT {values}, {clock} FROM {source} WHERE true ON CONFLICT (account_id) DO UPDATE \
          SET revision = excluded.revision, incarnation = excluded.incarnation, sequence = excluded.sequence, \
          published_at = excluded.published_at \
-         WHERE published.incarnation <> excluded.incarnation OR published.sequence < excluded.sequence"
+         WHERE published.incarnation <> excluded.incarnation \
+         OR (published.revision <= excluded.revision AND published.sequence <> excluded.sequence)"
     )
 }
