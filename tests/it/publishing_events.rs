@@ -230,6 +230,42 @@ async fn a_server_that_ends_does_not_wait_for_a_broker_that_is_away() {
         .await;
 }
 
+#[tokio::test]
+async fn a_database_that_was_put_back_publishes_nothing_until_its_history_has_a_new_id() {
+    let nats = Nats::start();
+    let mut world = one_replica().to(&nats.url()).start();
+    let account = team(&world).await;
+    ended(&mut world).await;
+    let copy = world.database.copy();
+    world.restart(0);
+    pass_around(&account.through(&world, 0), 3).await;
+    let before = complete(&world, &nats).await.len();
+    ended(&mut world).await;
+    world.database.put_back(&copy);
+    world.restart(0);
+    let account = account.through(&world, 0);
+    account.assign("L2", "ben").reason("after the loss").ok().await;
+    let told = async || world.replicas[0].log().contains("give the history a new id").then_some(());
+    eventually("it is told", told).await;
+    assert_eq!(read(&nats).await.len(), before);
+    world.sql().await.run("update store_meta set value = 'another' where key = 'history_id'").await;
+    world.restart(0);
+    let tables = world.tables().await;
+    let whole = async || {
+        let mut messages = read(&nats).await;
+        messages.retain(|message| message.event.history_id == "another");
+        disagreements(&messages, &tables).is_empty().then_some(())
+    };
+    eventually("the new history is there as a whole", whole).await;
+    world.verify().await;
+}
+
+/// Ends the first replica as one that is told to end.
+async fn ended(world: &mut World) {
+    world.replicas[0].terminate();
+    world.replicas[0].ended(Duration::from_secs(20)).await.expect("it exits");
+}
+
 /// A stream under the name of ours that differs from it.
 async fn another_stream(nats: &Nats) {
     let config = jetstream::stream::Config {

@@ -1,5 +1,6 @@
 //! The database of one test: SQLite in a directory of its own, or a copy of a migrated Postgres database.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -54,6 +55,30 @@ impl Database {
         match self {
             Self::Sqlite(directory) => format!("sqlite:{}", directory.path().join("ownership.db").display()),
             Self::Postgres(name) => at_postgres(name),
+        }
+    }
+
+    /// Another one with the same content. Nobody may use this one.
+    pub fn copy(&self) -> Self {
+        match self {
+            Self::Sqlite(directory) => {
+                let copy = TempDir::new().unwrap();
+                copy_files(directory.path(), copy.path());
+                Self::Sqlite(copy)
+            }
+            Self::Postgres(name) => create(Some(name)),
+        }
+    }
+
+    /// Gives it the content of another one. Nobody may use either of them.
+    pub fn put_back(&self, copy: &Self) {
+        match (self, copy) {
+            (Self::Sqlite(directory), Self::Sqlite(copy)) => copy_files(copy.path(), directory.path()),
+            (Self::Postgres(name), Self::Postgres(copy)) => aside(|| async {
+                administer(format!("drop database {name} with (force)")).await;
+                administer(format!("create database {name} template {copy}")).await;
+            }),
+            _ => panic!("two stores"),
         }
     }
 
@@ -132,6 +157,17 @@ impl Sql {
 pub enum Held {
     Sqlite { _held: sqlx::Transaction<'static, sqlx::Sqlite> },
     Postgres { _held: sqlx::Transaction<'static, sqlx::Postgres> },
+}
+
+/// Copies all files of a directory, and removes what else there is.
+fn copy_files(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(to).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
 }
 
 fn server_url() -> String {
