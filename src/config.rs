@@ -1,20 +1,25 @@
 //! The configuration: every key, what it means, and its default.
 //!
-//! Keys come from a TOML file (`--config FILE`) and from the environment, which wins: `OWNERSHIP__SECTION__KEY`, so
-//! `OWNERSHIP__DATABASE__URL` is `database.url`. An empty variable counts as absent. Spans of time are written `200ms`, `15s`,
-//! `30days`. Everything that is wrong with a configuration is reported at once, and an unknown key is wrong.
+//! Keys come from a TOML file (`--config FILE`), from the environment, and from flags, of which the later ones win. In the
+//! environment `server.listen` is `OWNERSHIP__SERVER__LISTEN`; an empty variable counts as absent. On the command line it is
+//! `--set server.listen=127.0.0.1:50051`. Spans of time are written `200ms`, `15s`, `30days`.
+//!
+//! A secret can also be kept in a file, as platforms mount them: `database.url_file`, or `OWNERSHIP__DATABASE__URL_FILE`, names
+//! one whose content is `database.url`. It is read when the service starts. Everything that is wrong with a configuration is
+//! reported at once, and an unknown key is wrong.
 
 mod events;
 mod load;
+mod secret;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use events::{Events, Secret};
-pub use load::{Error, Problem};
+pub use events::Events;
+pub use load::{Error, Problem, SECRETS};
+pub use secret::{DatabaseUrl, Secret};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,6 +27,8 @@ pub use load::{Error, Problem};
 pub struct Config {
     /// How callers reach the service, and what they may ask of it.
     pub server: Server,
+    /// Where the platform asks about the process: `/livez`, `/readyz`, `/metrics` and `/config`.
+    pub admin: Admin,
     /// Where everything is kept.
     pub database: Database,
     /// What may be held in memory.
@@ -57,9 +64,28 @@ pub struct Server {
     pub max_deadline: Duration,
     /// Largest request, in bytes. 1 KiB to 64 MiB.
     pub max_request_bytes: usize,
-    /// How long calls under way get to finish when the service is told to stop.
+    /// How old a connection gets, about, until its client is asked to make another one, which may lead to another replica. Calls
+    /// and watches on it are not cut. At least 1 s.
+    #[serde(with = "humantime_serde")]
+    pub max_connection_age: Duration,
+    /// How long new calls are still accepted after the service was told to stop, while health says NOT_SERVING: as long as it
+    /// takes until nobody sends any.
+    #[serde(with = "humantime_serde")]
+    pub drain_delay: Duration,
+    /// How long calls under way then get to finish. Watches are ended one after the other in the first half of it.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
+}
+
+/// `admin.*`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Whether there is an admin port.
+    pub enabled: bool,
+    /// Address and port to listen on. There is no authentication: it tells nothing that is secret, and names no account. Port 0
+    /// takes a free one, which is then logged.
+    pub listen: SocketAddr,
 }
 
 /// `database.*`
@@ -146,7 +172,7 @@ pub struct Telemetry {
     pub log: String,
     /// How it is written.
     pub log_format: LogFormat,
-    /// Where traces and metrics are sent: an OTLP/gRPC collector such as `http://localhost:4317`. Absent: nowhere.
+    /// Where traces, metrics and the log are sent: an OTLP/gRPC collector such as `http://localhost:4317`. Absent: nowhere.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -158,45 +184,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object for each event.
     Json,
-}
-
-/// A database URL. Holds a password, so it is never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// A URL as it stands.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
-    }
-
-    /// The URL itself. Not for logs or messages.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it names a SQLite file.
-    pub fn is_sqlite(&self) -> bool {
-        self.0.starts_with("sqlite:")
-    }
-
-    /// Which database it names, without anything secret: `sqlite:PATH`, or Postgres without user and password.
-    pub fn describe(&self) -> String {
-        if self.is_sqlite() {
-            return self.0.clone();
-        }
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        // A password may hold an `@`, and so may what follows a `?`.
-        let place = rest.split('?').next().unwrap_or_default();
-        format!("postgres://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_sqlite() { "sqlite:..." } else { "postgres://..." })
-    }
 }
 
 impl Database {
@@ -215,8 +202,16 @@ impl Default for Server {
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(30),
             max_request_bytes: 1024 * 1024,
+            max_connection_age: Duration::from_secs(5 * 60),
+            drain_delay: Duration::ZERO,
             drain: Duration::from_secs(20),
         }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
     }
 }
 

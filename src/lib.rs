@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod domain;
 pub mod history;
+pub mod jitter;
 pub mod leads;
 pub mod ledger;
 pub mod members;

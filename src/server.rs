@@ -1,5 +1,7 @@
 //! The server: one listener, the layers every call goes through, readiness, and an orderly end.
 
+mod admin;
+mod health;
 mod publishing;
 mod readiness;
 
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use ownership_proto::FILE_DESCRIPTOR_SET;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
@@ -18,8 +20,11 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::Builder as Reflection;
 
 use crate::config::{self, Config};
+use crate::jitter::jittered;
 use crate::rpc::layers::{catch_panic, complete_errors::CompleteErrors, content_type::OnlyGrpc, deadline::Deadlines};
 use crate::rpc::{self, Rpc, layers::telemetry::Observe};
+use admin::Admin;
+use health::Health;
 use readiness::Readiness;
 
 pub use readiness::NotReady;
@@ -46,6 +51,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The admin port cannot be served.
+    #[error("the admin port cannot be served")]
+    Admin(#[source] io::Error),
     /// The database cannot be used, and waiting would not help.
     #[error("the database cannot be used")]
     NotReady(#[from] NotReady),
@@ -65,6 +73,7 @@ pub struct Server {
     config: Config,
     incoming: TcpIncoming,
     address: SocketAddr,
+    admin: Option<Admin>,
 }
 
 impl Server {
@@ -79,7 +88,8 @@ impl Server {
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "anybody who reaches this address can use every account: there is no authentication");
         }
-        Ok(Self { config, incoming, address })
+        let admin = Admin::bind(&config.admin)?;
+        Ok(Self { config, incoming, address, admin })
     }
 
     /// Where it listens.
@@ -91,47 +101,50 @@ impl Server {
     /// background, and calls are answered UNAVAILABLE until one succeeds.
     #[expect(clippy::disallowed_methods, reason = "the server owns the task of its listener and awaits it")]
     pub async fn start(self) -> Result<Running, Error> {
-        let Self { config, incoming, address: _ } = self;
+        let Self { config, incoming, address: _, admin } = self;
         let rpc = Rpc::new(rpc_options(&config));
-        let health = HealthReporter::new();
+        let reporter = HealthReporter::new();
+        let health = Health::starting(reporter.clone()).await;
+        let admin = admin.map(|admin| admin.open(health.clone(), &config)).transpose().map_err(Error::Admin)?;
         let stop = CancellationToken::new();
-        let readiness = Readiness::new(rpc.clone(), health.clone()).await;
-        let routes = routes(&config, &rpc, health)?;
+        let routes = routes(&config, &rpc, reporter)?;
         let listener = tokio::spawn(serve(config.server.clone(), routes, incoming, stop.clone()));
-        let readiness = readiness.open(&config).await?;
-        Ok(Running { drain: config.server.drain, rpc, readiness, listener, stop })
+        let readiness = Readiness::new(rpc.clone(), health).open(&config).await?;
+        Ok(Running { config: config.server, rpc, readiness, listener, stop, _admin: admin })
     }
 }
 
 /// A server that accepts calls.
 pub struct Running {
-    drain: Duration,
+    config: config::Server,
     rpc: Rpc,
     readiness: readiness::Kept,
     listener: JoinHandle<Result<(), tonic::transport::Error>>,
     stop: CancellationToken,
+    _admin: Option<admin::Open>,
 }
 
 impl Running {
-    /// Serves until `shutdown` completes, then ends: health says NOT_SERVING, watches end with DRAINING, nothing new is
-    /// accepted, and calls under way get the configured time to finish.
+    /// Serves until `shutdown` completes, then ends: health says NOT_SERVING, for a while calls are still accepted, then watches
+    /// end with DRAINING, and calls under way get the configured time to finish.
     pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::select! {
             () = shutdown => {}
             ended = &mut self.listener => return Ok(ended??),
         }
         tracing::info!("shutting down");
-        self.readiness.drain().await;
+        self.readiness.leave().await;
+        sleep(self.config.drain_delay).await;
         self.stop.cancel();
-        self.readiness.let_go().await;
-        let ended = timeout(self.drain, async {
+        self.readiness.drain(self.config.drain / 2).await;
+        let ended = timeout(self.config.drain, async {
             self.rpc.streams_ended().await;
             (&mut self.listener).await
         });
         match ended.await {
             Ok(ended) => ended??,
             Err(_) => {
-                tracing::warn!(waited = ?self.drain, "calls that did not finish in time are cut off");
+                tracing::warn!(waited = ?self.config.drain, "calls that did not finish in time are cut off");
                 self.listener.abort();
             }
         }
@@ -171,6 +184,8 @@ async fn serve(
     let deadlines = Deadlines { default: config.default_deadline, max: config.max_deadline };
     // No max_connection_age_grace, ever: with it, tonic cuts connections without a GOAWAY.
     tonic::transport::Server::builder()
+        // Another one for each process: replicas that were started together do not send their clients on together.
+        .max_connection_age(jittered(config.max_connection_age))
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS))
         .http2_max_header_list_size(HEADER_BYTES)

@@ -151,6 +151,7 @@ impl World {
         let mut command = program(database);
         let common = [
             ("server.listen", "127.0.0.1:0"),
+            ("admin.listen", "127.0.0.1:0"),
             ("server.default_deadline", "5min"),
             ("server.max_deadline", "5min"),
             ("telemetry.log", "warn"),

@@ -1,6 +1,8 @@
 //! `ownership doctor`: looks at everything the service depends on, and says what to do.
 
-use std::path::PathBuf;
+mod production;
+mod running;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -10,6 +12,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::client;
+use super::configured::ConfigArgs;
 use super::output::{Format, Output, table};
 use crate::config::{self, Config};
 use crate::domain::time::Timestamp;
@@ -21,9 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Arguments of `doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Configuration file (TOML); the environment wins over it
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Look at the service that runs behind this admin port, instead of at a configuration
+    #[arg(long, value_name = "URL", conflicts_with_all = ["file", "database", "settings"])]
+    admin: Option<String>,
+    /// Look at what an installation for production needs, too
+    #[arg(long)]
+    production: bool,
     /// Server to ask whether it takes calls
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -34,10 +42,16 @@ pub struct Args {
 
 /// Looks, prints what it finds, and fails if something has to be changed. Changes nothing itself.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let mut findings = match Config::load(args.config.as_deref()) {
-        Ok(config) => of_config(&config).await,
-        Err(config::Error(problems)) => problems.iter().map(wrong).collect(),
+    let (mut findings, config) = match &args.admin {
+        Some(admin) => running::examine(admin).await,
+        None => match args.config.load(&[]) {
+            Ok(config) => (of_config(&config).await, Some(config)),
+            Err(config::Error(problems)) => (problems.iter().map(wrong).collect(), None),
+        },
     };
+    if let Some(config) = config.filter(|_| args.production) {
+        findings.extend(production::findings(&config));
+    }
     if let Some(server) = &args.server {
         findings.push(of_server(server).await);
     }

@@ -1,23 +1,20 @@
 //! `ownership migrate`.
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 
+use super::configured::ConfigArgs;
 use super::output::{Format, Output};
-use crate::config::Config;
 
 /// Arguments of `migrate`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Configuration file (TOML); the environment wins over it
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 /// Brings the database up to date. Any number of these may run at once, also while the service runs.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = args.config.load(&[])?;
     let url = &config.database.url;
     let applied = ownership_migrations::migrate(url.expose()).await;
     let applied = applied.with_context(|| format!("cannot migrate {}", url.describe()))?;

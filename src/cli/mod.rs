@@ -13,6 +13,7 @@ mod advice;
 mod assign;
 mod bulk;
 mod client;
+mod configured;
 mod count;
 mod error;
 mod filter;

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::configured::ConfigArgs;
 use super::import::load_demo;
 use super::output::note;
 use crate::config::{Config, DatabaseUrl};
@@ -23,20 +24,22 @@ const DEFAULT_PORT: u16 = 50051;
 /// Arguments of `serve`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Configuration file (TOML); the environment wins over it
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Try it out: keep everything in DIR (temporary if not given) and load 8,800 leads into account `demo`
-    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "database")]
     #[expect(clippy::option_option, reason = "not given, given without a directory, given with one")]
     demo: Option<Option<PathBuf>>,
 }
 
 /// Runs the service until SIGTERM or SIGINT. A second one ends the process at once.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let mut config = Config::load(args.config.as_deref())?;
+    let mut config = args.config.load(&[("server.listen", args.listen)])?;
     let demo = args.demo.map(|dir| Demo::prepare(dir.as_deref(), &mut config)).transpose()?;
-    let telemetry = Telemetry::start(&config.telemetry)?;
+    let telemetry = Telemetry::start(&config)?;
     let served = serve(config, demo.is_some()).await;
     telemetry.shutdown();
     drop(demo);
@@ -117,6 +120,8 @@ impl Demo {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         config.database.url = DatabaseUrl::new(format!("sqlite:{}", dir.join("ownership.db").display()));
         config.database.migrate_on_start = None;
+        // The usual one may be taken by something else that somebody tries out.
+        config.admin.listen.set_port(0);
         Ok(Self { _temporary: temporary })
     }
 }

@@ -1,10 +1,11 @@
 //! Where changes are published to.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::Secret;
 
 /// `events.*`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,24 +44,6 @@ pub struct Events {
     pub poll_interval: Duration,
     /// Accounts that a replica publishes at the same time. 1 to 1,000.
     pub at_once: usize,
-}
-
-/// Something that is never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself. Not for logs or messages.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("...")
-    }
 }
 
 impl Default for Events {

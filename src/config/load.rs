@@ -9,6 +9,9 @@ use config::{ConfigError, Environment, File, FileFormat, Value, ValueKind};
 
 use super::Config;
 
+/// The keys whose values are secret. Each has a sibling, `KEY_file`, for a file that holds the value.
+pub const SECRETS: [&str; 2] = ["database.url", "events.password"];
+
 /// Everything that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration is wrong:{}", list(.0))]
@@ -34,24 +37,26 @@ fn list(problems: &[Problem]) -> String {
 }
 
 impl Config {
-    /// The configuration of a file, if there is one, and the environment of this process.
-    pub fn load(file: Option<&Path>) -> Result<Self, Error> {
-        Self::read(file, Environment::default())
+    /// The configuration of a file, if there is one, of the environment of this process, and of flags: keys and values.
+    pub fn load(file: Option<&Path>, flags: &[(String, String)]) -> Result<Self, Error> {
+        Self::read(file, Environment::default(), flags)
     }
 
-    fn read(file: Option<&Path>, environment: Environment) -> Result<Self, Error> {
+    fn read(file: Option<&Path>, environment: Environment, flags: &[(String, String)]) -> Result<Self, Error> {
         let environment = environment.prefix("OWNERSHIP").prefix_separator("__").separator("__").ignore_empty(true);
         let mut sources = config::Config::builder();
         if let Some(path) = file {
             sources = sources.add_source(File::from(path).format(FileFormat::Toml));
         }
         let given = sources.add_source(environment).build().map_err(|error| unreadable(file, &error))?;
-        Self::from_leaves(leaves(given.cache))
+        let mut leaves = leaves(given.cache);
+        leaves.extend(flags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))));
+        Self::from_leaves(leaves)
     }
 
     /// Tries each value by itself on top of the defaults, so that one bad value does not hide another.
-    fn from_leaves(leaves: BTreeMap<String, Value>) -> Result<Self, Error> {
-        let mut problems = Vec::new();
+    fn from_leaves(mut leaves: BTreeMap<String, Value>) -> Result<Self, Error> {
+        let mut problems = read_secrets(&mut leaves);
         let (known, mut accepted) = (known_keys(), Vec::new());
         for (key, value) in leaves {
             let outcome =
@@ -69,7 +74,7 @@ impl Config {
 
     /// Values that are of the right type and make no sense.
     fn problems(&self) -> Vec<Problem> {
-        let Self { server, database, memory, door, log, watch, events, telemetry } = self;
+        let Self { server, admin: _, database, memory, door, log, watch, events, telemetry } = self;
         let second = Duration::from_secs(1);
         let milli = Duration::from_millis(1);
         let checks = [
@@ -88,6 +93,7 @@ impl Config {
                 (1024..=64 * 1024 * 1024).contains(&server.max_request_bytes),
                 "must be from 1024 to 67108864",
             ),
+            ("server.max_connection_age", server.max_connection_age >= second, "must be at least 1s"),
             ("database.url", is_database(database.url.expose()), "must be sqlite:PATH or postgres://..."),
             ("database.max_connections", (2..=1000).contains(&database.max_connections), "must be from 2 to 1000"),
             ("memory.budget_bytes", memory.budget_bytes >= 1024 * 1024, "must be at least 1048576"),
@@ -115,7 +121,7 @@ impl Config {
             (
                 "telemetry.otlp_endpoint",
                 telemetry.otlp_endpoint.as_deref().is_none_or(is_http),
-                "must be http://HOST:PORT",
+                "must be http://HOST:PORT, without a password",
             ),
         ];
         let bad = checks.into_iter().chain(events.checks()).filter(|(_, holds, _)| !holds);
@@ -128,7 +134,33 @@ fn is_database(url: &str) -> bool {
 }
 
 fn is_http(url: &str) -> bool {
-    url.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some() && uri.scheme_str() == Some("http"))
+    let named = |uri: &http::Uri| uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    url.parse::<http::Uri>().is_ok_and(|uri| named(&uri) && uri.scheme_str() == Some("http"))
+}
+
+/// Puts what stands in files in the place of the keys that name them. Returns what is wrong with those.
+fn read_secrets(leaves: &mut BTreeMap<String, Value>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for secret in SECRETS {
+        let key = format!("{secret}_file");
+        let Some(file) = leaves.remove(&key) else { continue };
+        let content = match leaves.contains_key(secret) {
+            true => Err(format!("goes without {secret}: one of them says what it is")),
+            false => read_secret(&file.to_string()),
+        };
+        match content {
+            Ok(content) => drop(leaves.insert(secret.to_owned(), Value::from(content))),
+            Err(what) => problems.push(Problem { key, what }),
+        }
+    }
+    problems
+}
+
+/// What a file holds, without the end of its line.
+fn read_secret(file: &str) -> Result<String, String> {
+    let content = std::fs::read_to_string(file).map_err(|error| format!("cannot read {file}: {error}"))?;
+    let content = content.trim_end_matches(['\r', '\n']);
+    if content.is_empty() { Err(format!("{file} is empty")) } else { Ok(content.to_owned()) }
 }
 
 /// The defaults with some values in the place of theirs.
@@ -138,7 +170,7 @@ fn assemble(values: &[(&str, &Value)]) -> Result<Config, String> {
         all = all.set_override(key, (*value).clone()).map_err(|error| error.to_string())?;
     }
     // An error may quote the value: that of a secret must not get out.
-    let secret = values.iter().any(|(key, _)| ["database.url", "events.password"].contains(key));
+    let secret = values.iter().any(|(key, _)| SECRETS.contains(key));
     let tell = |error: ConfigError| if secret { "cannot be read".to_owned() } else { cause(&error) };
     all.build().and_then(config::Config::try_deserialize).map_err(tell)
 }
@@ -197,7 +229,7 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, Error> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::read(None, Environment::default().source(Some(variables.collect())))
+        Config::read(None, Environment::default().source(Some(variables.collect())), &[])
     }
 
     #[test]
@@ -312,12 +344,50 @@ mod tests {
         std::fs::write(&path, "[server]\nlisten = '127.0.0.1:1'\ndrain = '1s'\n").unwrap();
         let variables = [("OWNERSHIP__SERVER__LISTEN".to_owned(), "127.0.0.1:2".to_owned())];
         let environment = || Environment::default().source(Some(variables.clone().into_iter().collect()));
-        let config = Config::read(Some(&path), environment()).unwrap();
+        let config = Config::read(Some(&path), environment(), &[]).unwrap();
         assert_eq!((config.server.listen.port(), config.server.drain), (2, Duration::from_secs(1)));
 
         std::fs::write(&path, "[server]\nlisten = '127.0.0.1:1'\n[severs]\nx = 1\n").unwrap();
-        assert_eq!(Config::read(Some(&path), environment()).unwrap_err().0[0].key, "severs.x");
+        assert_eq!(Config::read(Some(&path), environment(), &[]).unwrap_err().0[0].key, "severs.x");
         let missing = dir.path().join("missing.toml");
-        assert!(Config::read(Some(&missing), environment()).is_err());
+        assert!(Config::read(Some(&missing), environment(), &[]).is_err());
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_are_checked_too() {
+        let environment = [("OWNERSHIP__SERVER__DRAIN".to_owned(), "1s".to_owned())];
+        let with = |key: &str, value: &str| {
+            let environment = Environment::default().source(Some(environment.clone().into_iter().collect()));
+            Config::read(None, environment, &[(key.to_owned(), value.to_owned())])
+        };
+        assert_eq!(with("server.drain", "2s").unwrap().server.drain, Duration::from_secs(2));
+        assert_eq!(with("watch.per_caller", "3").unwrap().server.drain, Duration::from_secs(1));
+        for (key, value) in [("server.drains", "2s"), ("server", "2s"), ("server.drain[0", "2s"), ("server.drain", "-")]
+        {
+            assert_eq!(with(key, value).unwrap_err().0[0].key, key);
+        }
+    }
+
+    #[test]
+    fn a_secret_can_stand_in_a_file_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("url");
+        std::fs::write(&file, "postgres://me:s3cr3t@db/ownership\n").unwrap();
+        let name = ("OWNERSHIP__DATABASE__URL_FILE", file.to_str().unwrap());
+        let config = read(&[name]).unwrap();
+        assert_eq!(config.database.url.expose(), "postgres://me:s3cr3t@db/ownership");
+        assert!(!serde_json::to_string(&config).unwrap().contains("s3cr3t"));
+
+        let wrong = |variables: &[(&str, &str)]| read(variables).unwrap_err().to_string();
+        assert!(wrong(&[name, ("OWNERSHIP__DATABASE__URL", "sqlite:x")]).contains("database.url_file: goes without"));
+        std::fs::write(&file, "mysql://me:s3cr3t@db\n").unwrap();
+        let said =
+            wrong(&[name, ("OWNERSHIP__EVENTS__PASSWORD_FILE", "/nowhere"), ("OWNERSHIP__DOOR__MAX_BATCH", "0")]);
+        assert!(!said.contains("s3cr3t"), "{said}");
+        for key in ["database.url: must be", "events.password_file: cannot read /nowhere", "door.max_batch"] {
+            assert!(said.contains(key), "{key} in {said}");
+        }
+        std::fs::write(&file, "\n").unwrap();
+        assert!(wrong(&[name]).contains("is empty"));
     }
 }

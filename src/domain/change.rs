@@ -22,6 +22,19 @@ pub enum ChangeKind {
     Forgotten,
 }
 
+impl ChangeKind {
+    /// The word that stands for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Assigned => "assigned",
+            Self::Reassigned => "reassigned",
+            Self::Unassigned => "unassigned",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
+
 /// One lead, one fact about its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnerChange {

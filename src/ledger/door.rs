@@ -14,7 +14,7 @@ use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
 use super::turns::Turns;
 use super::{Error, Options};
-use crate::domain::change::changes_owners;
+use crate::domain::change::{changes_owners, kind_of};
 use crate::domain::command::Command;
 use crate::domain::ids::AccountId;
 use crate::domain::outcome::Answer;
@@ -33,6 +33,7 @@ pub(super) const MAX_TRANSACTION: Duration = Duration::from_secs(35);
 /// The door of one account.
 #[derive(Debug)]
 pub(super) struct Door {
+    account: AccountId,
     queue: mpsc::Sender<Pending>,
     /// Shared with every request until it is answered.
     under_way: Arc<()>,
@@ -52,9 +53,9 @@ impl Door {
         options: &Options,
     ) -> Self {
         let Options { queue_depth, max_batch, memory_budget_bytes: budget, .. } = *options;
-        let (queue, waiting) = mpsc::channel(queue_depth);
+        let (account, (queue, waiting)) = (resident.id.clone(), mpsc::channel(queue_depth));
         tokio::spawn(Writer { resident, store, turns, changed, budget, max_batch }.serve(waiting));
-        Self { queue, under_way: Arc::default() }
+        Self { account, queue, under_way: Arc::default() }
     }
 
     /// Whether nothing waits or is under way, whether its caller waits or not.
@@ -70,7 +71,7 @@ impl Door {
     /// Has a command carried out. Once it has begun it is finished, whether the caller waits or not.
     pub(super) async fn pass(&self, command: Command, deadline: Instant) -> Result<Answer, Error> {
         let (answer, answered) = oneshot::channel();
-        let span = tracing::debug_span!("door");
+        let span = tracing::debug_span!("door", account = %self.account, revision = tracing::field::Empty);
         let _under_way = Arc::clone(&self.under_way);
         let (claim, request) = (Claim::default(), command.origin.request);
         let pending =
@@ -124,6 +125,10 @@ impl Writer {
         metrics::get().door_batched(batch.len());
         batch.iter().for_each(|pending| metrics::get().door_waited(now - pending.queued));
         let span = first.span.clone();
+        // The statements belong to all of them, and stand in the trace of one: the others say which.
+        for other in &batch[1..] {
+            other.span.follows_from(&span);
+        }
         match self.commit(&batch).instrument(span).await {
             Ok(answers) => batch.into_iter().zip(answers).for_each(|(pending, answer)| pending.reply(answer)),
             // A defect may lie in one of the requests: it must not fail its neighbours.
@@ -159,6 +164,7 @@ impl Writer {
                 }
                 Err(Failure::Unknown(decided)) => match self.fate_of(batch, &decided.commits).await? {
                     Fate::Committed => {
+                        count(batch, &decided);
                         self.tell_of(decided.commits.iter().any(changes_owners));
                         return Ok(decided.answers);
                     }
@@ -187,9 +193,10 @@ impl Writer {
 
     /// Everything up to the commit.
     async fn prepare(&self, batch: &[Pending]) -> Result<(Tx, Decided), Failure> {
-        let account = &self.resident.id;
+        let (account, began) = (&self.resident.id, Instant::now());
         let tx = self.store.begin("door").await?;
         let locked = store::heads::lock(&tx, account).await?;
+        metrics::get().head_locked(began.elapsed());
         self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
         let ids: Vec<_> = batch.iter().filter_map(|pending| pending.command.request_id()).collect();
         let known = store::requests::find(&tx, account, &ids).await?;
@@ -210,9 +217,7 @@ impl Writer {
 
     /// Shows what is committed to readers and watchers, before anybody is answered.
     fn settle(&self, batch: &[Pending], decided: Decided) -> Result<Vec<Result<Answer, Error>>, Failure> {
-        for (pending, _) in batch.iter().zip(&decided.answers).filter(|(_, answer)| answer.is_ok()) {
-            metrics::get().committed(pending.command.action.name());
-        }
+        count(batch, &decided);
         let worth_telling = decided.commits.iter().any(changes_owners);
         if self.resident.take_over(decided.commits).is_err() {
             // Nobody else can have moved the head since it was locked, but a reload may have moved the book.
@@ -227,6 +232,22 @@ impl Writer {
         if worth_telling {
             // Without anybody who listens, nobody needs to know.
             let _ = self.changed.send(self.resident.id.clone());
+        }
+    }
+}
+
+/// Counts what was done, with one reading for all facts of a commit that did the same to owners.
+fn count(batch: &[Pending], decided: &Decided) {
+    for (pending, answer) in batch.iter().zip(&decided.answers) {
+        let Ok(answer) = answer else { continue };
+        pending.span.record("revision", answer.revision.0);
+        metrics::get().written(pending.command.action.name());
+    }
+    for commit in &decided.commits {
+        for same in commit.facts.chunk_by(|one, other| kind_of(one) == kind_of(other)) {
+            if let Some(kind) = same.first().and_then(kind_of) {
+                metrics::get().changed(commit.origin.source.as_str(), kind.as_str(), same.len() as u64);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod batch;
 mod books;
+mod census;
 mod door;
 mod error;
 mod freshness;
@@ -107,6 +108,7 @@ impl Ledger {
         let contact = Contact::now();
         tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), options.poll_interval, contact.clone()));
         tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));
+        tokio::spawn(census::take_always(Arc::clone(&books), store.clone()));
         let freshness = freshness::Freshness::start(store.clone());
         let token_key = TokenKey::new(&meta.token_key);
         let (history_id, draining) = (meta.history_id, AtomicBool::new(false));

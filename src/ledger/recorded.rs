@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::domain::book::memory::{COUNTERS, allocated};
 use crate::domain::change::kind_of;
@@ -25,6 +26,7 @@ impl PassedOn {
 #[derive(Debug)]
 pub struct Recorded {
     commit: Commit,
+    known_since: Instant,
     owner_changes: usize,
     passed_on: OnceLock<Bytes>,
     all_passed_on: PassedOn,
@@ -34,7 +36,12 @@ impl Recorded {
     /// A commit of the account whose bytes are counted here.
     pub(super) fn of(commit: Commit, all_passed_on: PassedOn) -> Self {
         let owner_changes = commit.facts.iter().filter(|fact| kind_of(fact).is_some()).count();
-        Self { commit, owner_changes, passed_on: OnceLock::new(), all_passed_on }
+        Self { commit, known_since: Instant::now(), owner_changes, passed_on: OnceLock::new(), all_passed_on }
+    }
+
+    /// Since when it is in memory.
+    pub fn known_since(&self) -> Instant {
+        self.known_since
     }
 
     /// How many owners it changed.

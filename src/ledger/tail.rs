@@ -1,6 +1,5 @@
 //! The tail: keeps the accounts in memory up to date with what other replicas write.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::books::Books;
 use super::resident::Resident;
 use crate::domain::ids::{AccountId, Revision};
+use crate::jitter::jittered;
 use crate::store::{self, Store};
 
 /// Accounts asked for in one statement.
@@ -59,13 +59,6 @@ pub(super) async fn follow(books: Arc<Books>, store: Store, interval: Duration, 
             Err(_) => {}
         }
     }
-}
-
-/// Nine to eleven tenths: replicas that were started together do not stay together.
-fn jittered(interval: Duration) -> Duration {
-    // The standard library seeds its hashers at random, which is all that is needed here.
-    let random = u16::try_from(RandomState::new().hash_one(()) >> 48).unwrap_or_default();
-    interval.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u16::MAX))
 }
 
 async fn bring_up_to_date(books: &Books, store: &Store) -> Result<(), store::Error> {

@@ -163,6 +163,12 @@ impl Broker {
 
     /// Appends an event, on the condition that the last message of its subject has this sequence number; 0: that there is none.
     /// Returns the sequence number it got.
+    #[tracing::instrument(
+        level = "debug",
+        name = "publish",
+        skip_all,
+        fields(account = %event.account, first = event.first.0, last = event.last.0)
+    )]
     pub(super) async fn append(&self, event: &Event, format: &Format, behind: u64) -> Result<u64, Error> {
         let message = PublishMessage::build()
             .headers(wire::headers(event, format))

@@ -81,10 +81,10 @@ impl Rpc {
         let _ = self.0.backend.set(backend);
     }
 
-    /// Ends all watches.
-    pub fn drain(&self) {
+    /// Ends all watches, the last of them within a time.
+    pub fn drain(&self, within: Duration) {
         if let Some(backend) = self.0.backend.get() {
-            backend.watches.drain();
+            backend.watches.drain(within);
         }
     }
 

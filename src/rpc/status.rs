@@ -32,6 +32,8 @@ const MAX_VIOLATION_BYTES: usize = 3_500;
 
 /// When to come back to an account that is busy.
 const BUSY_DELAY: Duration = Duration::from_millis(200);
+/// When to come back to a service whose replica shuts down: another one answers, once the connection to it is made.
+const DRAINING_DELAY: Duration = Duration::from_millis(100);
 
 /// Why a call failed, as its caller is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -283,7 +285,8 @@ fn outcome_unknown(request: Option<Uuid>) -> Failure {
 
 /// The replica shuts down. A watch resumes after `revision`.
 pub(super) fn draining(revision: Option<Revision>) -> Failure {
-    Failure::new(Reason::Draining, "this replica is shutting down; another one answers").with_some("revision", revision)
+    let failure = Failure::new(Reason::Draining, "this replica is shutting down; another one answers");
+    Failure { retry: Some(DRAINING_DELAY), ..failure.with_some("revision", revision) }
 }
 
 /// One message of a watch could not be handed over for too long. It resumes after `revision`.

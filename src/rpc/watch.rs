@@ -54,10 +54,10 @@ struct Feed {
 
 impl Feed {
     async fn run(mut self, last: OwnedPermit<Item<Message>>) {
-        let (gone, drain) = (self.messages.clone(), self.watch.draining());
+        let (gone, departure) = (self.messages.clone(), self.watch.departure());
         let ending = tokio::select! {
             ending = self.hand_over() => ending,
-            () = drain => draining(Some(self.handed_over)),
+            () = departure => draining(Some(self.handed_over)),
             () = gone.closed() => return,
         };
         last.send(Err(ending.into()));

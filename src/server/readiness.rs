@@ -1,29 +1,22 @@
-//! Whether the service can answer: health says so, and calls are answered from when it can.
+//! Getting ready, and finding out when the service no longer is: calls are answered from when it is, and health says so.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ownership_proto::v1::account_service_server::SERVICE_NAME as ACCOUNTS;
-use ownership_proto::v1::lead_service_server::SERVICE_NAME as LEADS;
-use ownership_proto::v1::member_service_server::SERVICE_NAME as MEMBERS;
-use ownership_proto::v1::ownership_service_server::SERVICE_NAME as OWNERSHIP;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 
+use super::health::{Health, NO_DATABASE, SCHEMA_IS_OLD, STARTING, STOPPING, Why};
 use super::publishing;
 use crate::config::Config;
 use crate::ledger::{self, Ledger, Retention};
+use crate::metrics;
 use crate::publish::Publisher;
 use crate::rpc::{Backend, Rpc};
-use crate::store::{self, Store};
+use crate::store::{self, Pool, Store};
 use crate::watch::{self, Watches};
-
-/// What health is asked about: the server as a whole, and each service.
-const NAMES: [&str; 5] = ["", OWNERSHIP, LEADS, MEMBERS, ACCOUNTS];
 
 /// Pause between two attempts to get ready.
 const RETRY: Duration = Duration::from_millis(500);
@@ -54,6 +47,17 @@ pub enum NotReady {
     Ledger(#[from] ledger::Error),
 }
 
+impl NotReady {
+    /// The same for everybody who can reach the admin port.
+    fn in_words(&self) -> Why {
+        match self {
+            Self::Pending(_) => SCHEMA_IS_OLD,
+            Self::Migration(_) | Self::Store(_) => NO_DATABASE,
+            Self::Ledger(_) => STARTING,
+        }
+    }
+}
+
 /// A service on its way to being ready.
 pub(super) struct Readiness {
     service: Service,
@@ -63,7 +67,7 @@ pub(super) struct Readiness {
 #[derive(Clone)]
 struct Service {
     rpc: Rpc,
-    health: HealthReporter,
+    health: Health,
     publisher: Arc<Mutex<Option<Publisher>>>,
 }
 
@@ -81,9 +85,7 @@ impl fmt::Debug for Kept {
 
 impl Readiness {
     /// Not ready.
-    pub(super) async fn new(rpc: Rpc, health: HealthReporter) -> Self {
-        // A reporter begins by claiming to serve.
-        report(&health, ServingStatus::NotServing).await;
+    pub(super) fn new(rpc: Rpc, health: Health) -> Self {
         Self { service: Service { rpc, health, publisher: Arc::default() } }
     }
 
@@ -93,7 +95,7 @@ impl Readiness {
         let first = match open(config).await {
             Ok(opened) => Some(opened),
             Err(error) if may_pass(&error, config) => {
-                tell(&error);
+                tell(&error, &service.health).await;
                 None
             }
             Err(error) => return Err(error),
@@ -115,23 +117,22 @@ impl Service {
         self.rpc.open(backend.clone());
         // The broker is no part of being ready: without it, changes wait.
         *self.publisher.lock() = publishing::start(config, &backend.ledger);
-        report(&self.health, ServingStatus::Serving).await;
+        self.health.tell(Ok(())).await;
     }
 }
 
 impl Kept {
-    /// Tells everybody that the end is near: health, and those who watch.
-    pub(super) async fn drain(&mut self) {
+    /// Tells whoever sends calls to send no more.
+    pub(super) async fn leave(&mut self) {
         self.keeper.shutdown().await;
-        report(&self.service.health, ServingStatus::NotServing).await;
-        self.service.rpc.drain();
+        self.service.health.tell(Err(STOPPING)).await;
     }
 
-    /// Lets go of who watches health: their streams would keep connections open for ever.
-    pub(super) async fn let_go(&mut self) {
-        for name in NAMES {
-            self.service.health.clear_service_status(name).await;
-        }
+    /// Sends away those who follow something without an end: who watches changes, one after the other within a time, and who
+    /// watches health.
+    pub(super) async fn drain(&mut self, within: Duration) {
+        self.service.rpc.drain(within);
+        self.service.health.let_go().await;
     }
 
     /// Takes no more writes, and has published what was written.
@@ -144,19 +145,14 @@ impl Kept {
     }
 }
 
-async fn report(health: &HealthReporter, status: ServingStatus) {
-    for name in NAMES {
-        health.set_service_status(name, status).await;
-    }
-}
-
 /// On SQLite the database is a file of ours: what is wrong with it stays wrong until somebody does something.
 fn may_pass(error: &NotReady, config: &Config) -> bool {
     !config.database.url.is_sqlite() || matches!(error, NotReady::Pending(_))
 }
 
-fn tell(error: &NotReady) {
+async fn tell(error: &NotReady, health: &Health) {
     tracing::warn!(error = error as &dyn std::error::Error, "not ready; trying again");
+    health.tell(Err(error.in_words())).await;
 }
 
 async fn open(config: &Config) -> Result<(Store, Backend), NotReady> {
@@ -168,6 +164,7 @@ async fn open(config: &Config) -> Result<(Store, Backend), NotReady> {
     let options = store::Options { url: url.to_owned(), max_connections: config.database.max_connections };
     let store = Store::connect(&options).await?;
     let pending = store.pending().await?;
+    metrics::get().pending_migrations(pending.len());
     if !pending.is_empty() {
         return Err(NotReady::Pending(pending));
     }
@@ -201,7 +198,7 @@ async fn keep(config: Config, service: Service, first: Option<(Store, Backend)>)
     let (store, backend) = match first {
         Some(opened) => opened,
         None => {
-            let (store, backend) = opened(&config).await;
+            let (store, backend) = opened(&config, &service.health).await;
             service.serve(&config, &backend).await;
             tracing::info!("ready");
             (store, backend)
@@ -211,7 +208,7 @@ async fn keep(config: Config, service: Service, first: Option<(Store, Backend)>)
 }
 
 /// Tries until it succeeds. The same reason is not logged again and again.
-async fn opened(config: &Config) -> (Store, Backend) {
+async fn opened(config: &Config, health: &Health) -> (Store, Backend) {
     let mut told = (String::new(), Instant::now());
     loop {
         sleep(RETRY).await;
@@ -219,7 +216,7 @@ async fn opened(config: &Config) -> (Store, Backend) {
             Ok(opened) => return opened,
             Err(error) if error.to_string() == told.0 && told.1.elapsed() < REPEAT_LOG => {}
             Err(error) => {
-                tell(&error);
+                tell(&error, health).await;
                 told = (error.to_string(), Instant::now());
             }
         }
@@ -227,17 +224,19 @@ async fn opened(config: &Config) -> (Store, Backend) {
 }
 
 /// Three failures in a row take the service out, one success brings it back: a single slow answer is not worth a failover.
-async fn watch_over(store: &Store, ledger: &Ledger, health: &HealthReporter) {
+async fn watch_over(store: &Store, ledger: &Ledger, health: &Health) {
     let mut probes = interval(PROBE);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failures = 0;
     loop {
         probes.tick().await;
+        let Pool { used, idle, max } = store.pool();
+        metrics::get().connections(used, idle, max);
         match sign_of_life(store, ledger).await {
             Ok(()) => {
                 if failures >= LOST_AFTER {
                     tracing::info!("the database answers again");
-                    report(health, ServingStatus::Serving).await;
+                    health.tell(Ok(())).await;
                 }
                 failures = 0;
             }
@@ -245,7 +244,7 @@ async fn watch_over(store: &Store, ledger: &Ledger, health: &HealthReporter) {
                 failures += 1;
                 tracing::warn!(failures, error = &error as &dyn std::error::Error, "the database does not answer");
                 if failures == LOST_AFTER {
-                    report(health, ServingStatus::NotServing).await;
+                    health.tell(Err(NO_DATABASE)).await;
                 }
             }
         }

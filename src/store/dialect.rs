@@ -118,6 +118,17 @@ async fn connect_postgres(url: &str, max_connections: u32) -> Result<Connections
     Ok(Connections { writer: connection.clone(), reader: connection, lock: None })
 }
 
+/// Of a pool: how many connections are open, how many of those are idle, and how many there may be.
+pub(super) fn pool(database: &DatabaseConnection) -> (u32, usize, u32) {
+    if database.get_database_backend() == DbBackend::Sqlite {
+        let pool = database.get_sqlite_connection_pool();
+        (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+    } else {
+        let pool = database.get_postgres_connection_pool();
+        (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+    }
+}
+
 fn common(url: &str, max_connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options

@@ -37,17 +37,6 @@ pub(super) const LEAD_UPDATED: &str = "lead_updated";
 pub(super) const MEMBER_UPSERTED: &str = "member_upserted";
 pub(super) const SETTINGS_UPDATED: &str = "settings_updated";
 
-/// The word that stands for a kind of change in the database.
-pub(super) fn word_of(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Registered => "registered",
-        ChangeKind::Assigned => "assigned",
-        ChangeKind::Reassigned => "reassigned",
-        ChangeKind::Unassigned => "unassigned",
-        ChangeKind::Forgotten => "forgotten",
-    }
-}
-
 /// The words of the facts that are changes of owners.
 pub(super) const OWNER_CHANGES: [&str; 5] = ["registered", "assigned", "reassigned", "unassigned", "forgotten"];
 
@@ -158,7 +147,7 @@ fn columns_of(fact: &Fact) -> Columns<'_> {
         Fact::MemberUpserted(member) => (Some(MEMBER_UPSERTED), None, None, Some(json(member))),
         Fact::SettingsUpdated(settings) => (Some(SETTINGS_UPDATED), None, None, Some(json(settings))),
     };
-    let kind = kind_of(fact).map(word_of).or(word).unwrap_or_default();
+    let kind = kind_of(fact).map(ChangeKind::as_str).or(word).unwrap_or_default();
     Columns { kind, previous, owner, payload }
 }
 

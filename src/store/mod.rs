@@ -32,7 +32,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, TransactionOpt
 use tracing::Instrument;
 
 pub use error::Error;
-pub use probe::clock;
+pub use probe::{Pool, clock};
 use sealed::Reads;
 pub use write::{Written, write};
 

@@ -18,6 +18,26 @@ impl Store {
     }
 }
 
+/// The connections to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// In use.
+    pub used: u32,
+    /// Open, and not in use.
+    pub idle: u32,
+    /// How many there may be.
+    pub max: u32,
+}
+
+impl Store {
+    /// The connections to the database; on SQLite those that read.
+    pub fn pool(&self) -> Pool {
+        let (open, idle, max) = dialect::pool(&self.reader);
+        let idle = u32::try_from(idle).unwrap_or(open).min(open);
+        Pool { used: open - idle, idle, max }
+    }
+}
+
 /// The time by the clock of the database.
 pub async fn clock(at: &impl Readable) -> Result<Timestamp, Error> {
     let statement = dialect::clock(at.connection().get_database_backend());

@@ -44,6 +44,11 @@ impl Limits {
         Self { options, taken: Arc::default() }
     }
 
+    /// How many watches there are.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.lock().all
+    }
+
     pub(super) fn enter(&self, caller: &CallerId) -> Result<Place, Limit> {
         let mut taken = self.taken.lock();
         if taken.all >= self.options.per_replica {

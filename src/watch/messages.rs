@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Started;
+use super::departure::Departure;
 use super::limits::Place;
 use crate::context::Moment;
 use crate::domain::change::{ChangeFilter, OwnerChange, changes_of};
@@ -16,6 +16,7 @@ use crate::domain::fact::Commit;
 use crate::domain::ids::Revision;
 use crate::history::check;
 use crate::ledger::{self, Following, Recorded};
+use crate::metrics;
 use crate::store::{self, Store};
 
 /// Changes in one message, about: whole revisions are added until there are so many.
@@ -79,8 +80,8 @@ pub(super) struct Surroundings {
     pub(super) log: Store,
     /// When it is its turn to read there.
     pub(super) turn: Arc<Semaphore>,
-    /// Whether the service is shutting down.
-    pub(super) draining: CancellationToken,
+    /// When it has to go because the service does.
+    pub(super) departure: Departure,
     /// Its place among the watches there may be, given back when dropped.
     pub(super) _place: Place,
 }
@@ -91,6 +92,7 @@ pub(super) struct Surroundings {
 pub struct Watch {
     /// Where it begins, until that is said.
     started: Option<Started>,
+    began: Instant,
     interval: Duration,
     following: Following,
     filter: ChangeFilter,
@@ -113,9 +115,10 @@ impl Watch {
         surroundings: Surroundings,
     ) -> Self {
         let interval = started.progress_interval;
-        let (looked_at, sent, due) = (started.revision, started.revision, Instant::now() + interval);
+        let (looked_at, sent, began) = (started.revision, started.revision, Instant::now());
+        let due = began + interval;
         let (started, alarm) = (Some(started), Box::pin(sleep_until(due)));
-        Self { started, interval, following, filter, surroundings, looked_at, sent, due, alarm }
+        Self { started, began, interval, following, filter, surroundings, looked_at, sent, due, alarm }
     }
 
     /// The position of the last message. It can be resumed after it.
@@ -123,9 +126,9 @@ impl Watch {
         self.sent
     }
 
-    /// Completes when the service is shutting down.
-    pub fn draining(&self) -> WaitForCancellationFutureOwned {
-        self.surroundings.draining.clone().cancelled_owned()
+    /// Completes when it has to go because the service does.
+    pub fn departure(&self) -> impl Future<Output = ()> + use<> {
+        self.surroundings.departure.clone().turn()
     }
 
     /// The next message, at the latest when one is due. Fails when what comes next can no longer be told.
@@ -172,6 +175,10 @@ impl Watch {
 
     /// Looks at commits that are in memory, and returns what was asked for.
     fn look_at(&mut self, commits: Vec<Arc<Recorded>>) -> Vec<Changes> {
+        if let [first, ..] = &*commits {
+            // What was there before the watch has waited for it, not for anything else.
+            metrics::get().watch_lagged(first.known_since().max(self.began).elapsed());
+        }
         if let Some(last) = commits.last() {
             self.looked_at = last.revision;
         }

@@ -1,5 +1,6 @@
 //! Watches: what changes, as it changes, without a gap. A state machine without sockets, fed by the ledger.
 
+mod departure;
 mod limits;
 mod messages;
 mod start;
@@ -8,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 pub use limits::Limit;
 pub use messages::{Changes, Message, Watch};
@@ -19,6 +19,7 @@ use crate::domain::change::ChangeFilter;
 use crate::domain::ids::{CallerId, Revision};
 use crate::ledger::{self, Ledger};
 
+use departure::Departure;
 use limits::Limits;
 
 /// Watches that may read the log at the same time, so that the pool keeps connections for callers.
@@ -78,7 +79,7 @@ pub struct Watches {
     ledger: Ledger,
     limits: Limits,
     catching_up: Arc<Semaphore>,
-    draining: CancellationToken,
+    departure: Departure,
 }
 
 impl Watches {
@@ -88,13 +89,13 @@ impl Watches {
             ledger,
             limits: Limits::new(options),
             catching_up: Arc::new(Semaphore::new(CATCHING_UP)),
-            draining: CancellationToken::new(),
+            departure: Departure::default(),
         }
     }
 
     /// Begins a watch. Everything that can be wrong with it is found out here.
     pub async fn open(&self, context: &Context, caller: &CallerId, request: WatchRequest) -> Result<Watch, Error> {
-        if self.draining.is_cancelled() {
+        if self.departure.has_begun() {
             return Err(ledger::Error::Draining.into());
         }
         let place = self.limits.enter(caller)?;
@@ -106,14 +107,14 @@ impl Watches {
         let surroundings = messages::Surroundings {
             log: self.ledger.log().clone(),
             turn: Arc::clone(&self.catching_up),
-            draining: self.draining.clone(),
+            departure: self.departure.clone(),
             _place: place,
         };
         Ok(Watch::new(started, following, filter, surroundings))
     }
 
-    /// Ends all watches, and begins no more.
-    pub fn drain(&self) {
-        self.draining.cancel();
+    /// Ends all watches, one after the other and the last of them within a time, and begins no more.
+    pub fn drain(&self, within: Duration) {
+        self.departure.begin(self.limits.taken(), within);
     }
 }

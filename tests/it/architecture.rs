@@ -151,6 +151,17 @@ fn only_rpc_server_and_command_line_name_the_transport() {
 }
 
 #[test]
+fn only_the_admin_port_speaks_plain_http() {
+    none(breaches(files_outside(&["server/admin"]), &["axum"]));
+}
+
+#[test]
+fn only_telemetry_knows_where_telemetry_goes() {
+    let exporters = ["opentelemetry_otlp", "opentelemetry_prometheus", "opentelemetry_appender_tracing", "prometheus"];
+    none(breaches(files_outside(&["telemetry"]), &exporters));
+}
+
+#[test]
 fn only_the_broker_names_its_client() {
     none(breaches(files_outside(&["publish/broker"]), &["async_nats"]));
 }

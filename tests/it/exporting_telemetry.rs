@@ -1,7 +1,16 @@
-//! What a collector sees.
+//! What a collector sees, and what Prometheus does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::future::join_all;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use ownership::metrics::{self, Kind};
+
+use crate::support::nats::Nats;
 use crate::support::*;
 
 #[tokio::test]
@@ -35,4 +44,171 @@ async fn a_collector_sees_each_call_down_to_its_statements_and_counts_it_by_meth
         found.map(|(_, count)| *count)
     };
     assert_eq!((counted("OK"), counted("NOT_FOUND")), (Some(1), Some(1)), "{calls:?}");
+}
+
+/// Texts that people wrote, secrets, and ids of accounts, members and leads.
+const PRIVATE: [&str; 7] = ["s3cret", "hunter2", "anna", "Anna", "example.com", "acme-account", "lead-of-acme"];
+
+/// Fails if a text says what nobody is to learn from it.
+#[track_caller]
+fn says_nothing_of(private: &[&str], what: &str, text: &str) {
+    for word in private {
+        let place = text.find(word);
+        assert!(place.is_none(), "{word} in {what}: {:?}", place.map(|place| &text[place.saturating_sub(200)..place]));
+    }
+}
+
+/// Lets the service do most of what it measures.
+async fn exercise(world: &World) {
+    let account = world.account_named("acme-account");
+    account.members(["anna"]).await;
+    account.leads(["lead-of-acme", "lead-of-acme-2"]).await;
+    let mut watch = account.watch().earliest().open().await;
+    account.assign("lead-of-acme", "anna").reason("s3cret").ok().await;
+    account.bulk([to("lead-of-acme-2", "anna")]).ok().await;
+    account.unassign("lead-of-acme-2").ok().await;
+    account.owner("lead-of-acme").ok().await;
+    account.assign("nosuch", "anna").refused().await.is("LEAD_NOT_FOUND");
+    account.list(of("anna")).ok().await;
+    watch.until(5).await;
+}
+
+/// A broker that wants to know who publishes.
+fn broker() -> Nats {
+    Nats::start_configured(
+        "jetstream { store_dir: \"STORE\" }\nauthorization { users: [{ user: me, password: hunter2 }] }\n",
+    )
+}
+
+fn kind_of(metric: &Metric) -> Kind {
+    match &metric.data {
+        Some(Data::Gauge(_)) => Kind::Gauge,
+        Some(Data::Histogram(_)) => Kind::Histogram,
+        Some(Data::Sum(sum)) if sum.is_monotonic => Kind::Counter,
+        Some(Data::Sum(_)) => Kind::UpDownCounter,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What nothing is measured of as long as nothing goes wrong, or for a while.
+const SELDOM: [&str; 7] = [
+    "ownership.door.batches.split",
+    "ownership.book.evictions",
+    "ownership.store.retries",
+    "ownership.trimmed.rows",
+    "ownership.events.failures",
+    "ownership.events.lost",
+    // Nobody else writes on SQLite.
+    "ownership.read_index.wait",
+];
+
+#[tokio::test]
+async fn a_collector_and_prometheus_see_every_metric_of_the_page_and_nothing_private() {
+    let (collector, nats) = (Collector::default(), broker());
+    one_replica()
+        .set("telemetry.otlp_endpoint", collector.start())
+        .set("telemetry.log", "info,ownership=debug")
+        .set("OTEL_METRIC_EXPORT_INTERVAL", 100)
+        .set("events.url", nats.url())
+        .set("events.user", "me")
+        .set("events.password", "hunter2")
+        .check(async |world| {
+            exercise(world).await;
+            collector.reading("ownership.unassigned.leads").await;
+            collector.reading("ownership.events.published").await;
+            let all: BTreeMap<_, _> = metrics::all().into_iter().map(|entry| (entry.name, entry)).collect();
+            for metric in collector.metrics().iter().filter(|metric| !metric.name.starts_with("otel.")) {
+                let entry = all.get(&*metric.name).unwrap_or_else(|| panic!("{metric:?} is not in the list"));
+                assert_eq!((entry.kind, entry.unit), (kind_of(metric), &*metric.unit), "{metric:?}");
+            }
+            let text = world.replicas[0].ask("/metrics").await.1;
+            let scraped = Scraped::of(&text);
+            let names: BTreeSet<_> = all.values().map(prometheus_name).chain(["target_info".to_owned()]).collect();
+            assert!(
+                scraped.kinds.keys().all(|name| names.contains(name)),
+                "{:?} are not all of {names:?}",
+                scraped.kinds
+            );
+            for entry in all.values().filter(|entry| !SELDOM.contains(&entry.name)) {
+                assert!(
+                    collector.metrics().iter().any(|metric| metric.name == entry.name),
+                    "{} is not exported",
+                    entry.name
+                );
+                assert!(scraped.kinds.contains_key(&prometheus_name(entry)), "{} is not scraped: {text}", entry.name);
+            }
+            assert_eq!(scraped.reading("ownership_changes_total", &["kind=\"assigned\"", "source=\"api\""]), 2.0);
+            assert_eq!(scraped.reading("ownership_unassigned_leads", &[]), 1.0);
+            let failed = ["Assign\"", "rpc_response_status_code=\"NOT_FOUND\""];
+            assert_eq!(scraped.reading("rpc_server_call_duration_seconds_count", &failed), 1.0);
+            says_nothing_of(&PRIVATE, "what is scraped", &text);
+            says_nothing_of(&PRIVATE, "the metrics", &format!("{:?}", collector.metrics()));
+            says_nothing_of(&["hunter2", "s3cret"], "the configuration", &world.replicas[0].ask("/config").await.1);
+            eventually("the log is exported", async || (!collector.lines().is_empty()).then_some(())).await;
+            // Those who look into a single call may learn whose it is, and nothing of what it says.
+            let private = ["s3cret", "hunter2", "Anna", "example.com"];
+            says_nothing_of(&private, "the log", &world.replicas[0].log());
+            says_nothing_of(&private, "the lines that are exported", &format!("{:?}", collector.lines()));
+            says_nothing_of(&private, "the spans", &format!("{:?}", collector.spans()));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_names_the_call_it_belongs_to_and_streams_are_counted_while_they_are_open() {
+    let collector = Collector::default();
+    one_replica()
+        .set("telemetry.otlp_endpoint", collector.start())
+        .set("telemetry.log", "ownership=debug")
+        .check(async |world| {
+            let account = world.account();
+            account.leads(["L1"]).await;
+            let watch = account.watch().earliest().open().await;
+            let active = async || {
+                Scraped::of(&world.replicas[0].ask("/metrics").await.1)
+                    .reading("ownership_calls_active", &["WatchOwnerChanges\""])
+            };
+            assert_eq!(active().await, 1.0);
+            drop(watch);
+            eventually("the stream has ended", async || (active().await == 0.0).then_some(())).await;
+            let of_call = async || {
+                let lines = collector.lines();
+                let spans = collector.spans();
+                let belongs = |line: &LogRecord| spans.iter().any(|span| span.trace_id == line.trace_id);
+                lines.iter().any(belongs).then_some(())
+            };
+            eventually("a line and its span", of_call).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn writes_that_share_a_transaction_are_linked_to_the_one_whose_trace_has_it() {
+    let collector = Collector::default();
+    one_replica()
+        .set("telemetry.otlp_endpoint", collector.start())
+        .set("door.max_batch", 512)
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna"]).await;
+            account.leads(["L1", "L2", "L3", "L4"]).await;
+            let sql = world.sql().await;
+            let held = sql.hold_head(&account.id).await;
+            let writes = ["L1", "L2", "L3", "L4"].map(|lead| tokio::spawn(account.assign(lead, "anna").into_future()));
+            // All but the first wait for it, and so for each other.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            drop(held);
+            for write in join_all(writes).await {
+                write.unwrap().unwrap();
+            }
+            let linked = async || {
+                let spans = collector.spans();
+                let doors = || spans.iter().filter(|span| span.name == "door");
+                let link = doors().find_map(|span| span.links.first())?;
+                let revision = |span: &Span| span.attributes.iter().any(|attribute| attribute.key == "revision");
+                doors().find(|span| span.span_id == link.span_id).map(revision)
+            };
+            assert!(eventually("a link", linked).await, "a write says which revision it made");
+        })
+        .await;
 }

@@ -18,6 +18,7 @@
 
 mod support;
 
+mod admin_port;
 mod architecture;
 mod assigning;
 mod assigning_in_bulk;
@@ -27,10 +28,12 @@ mod bad_requests;
 mod bad_tokens;
 mod clients_in_other_languages;
 mod counting;
+mod derived_pages;
 mod error_contract;
 mod exporting_telemetry;
 mod fitting_into_memory;
 mod forgetting_leads;
+mod going_away;
 mod interleaving;
 mod joining_lists_and_watches;
 mod keeping_accounts_apart;

@@ -6,6 +6,7 @@ use super::Book;
 use super::columns::Columns;
 use super::query::{LeadFilter, SenderKey, sender};
 use super::roster::Roster;
+use super::rows::Rows;
 use crate::domain::ids::Revision;
 use crate::domain::sender::Resolution;
 use crate::domain::settings::Settings;
@@ -36,6 +37,10 @@ impl Snapshot {
     /// The revision it stands at.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    pub(super) fn rows(&self) -> &Rows {
+        &self.columns.rows
     }
 
     /// In how many parts it can be read, each of a few hundred leads.

@@ -232,6 +232,14 @@ proptest! {
     }
 
     #[test]
+    fn those_who_wait_are_the_open_ones_without_an_owner(steps in proptest::collection::vec(step(), 0..200)) {
+        let (book, leads) = after(&steps);
+        let waiting: Vec<_> = leads.values().filter(|lead| lead.ownership.owner.is_none() && !lead.projection.closed).collect();
+        prop_assert_eq!(book.unassigned(), waiting.len());
+        prop_assert_eq!(book.snapshot().unassigned_since(), waiting.iter().map(|lead| lead.ownership.since).min());
+    }
+
+    #[test]
     fn every_lead_is_found_as_it_was_put(steps in proptest::collection::vec(step(), 0..200)) {
         let (book, leads) = after(&steps);
         for number in 0..40 {

@@ -95,6 +95,7 @@ impl Call {
             rpc.system.name = "grpc",
             rpc.method = method,
             rpc.response.status_code = field::Empty,
+            error.type = field::Empty,
             otel.status_code = field::Empty,
         );
         if !span.is_disabled() {
@@ -102,6 +103,7 @@ impl Call {
             // Refused only where spans are not exported, and nobody would see the parent.
             let _ = span.set_parent(parent);
         }
+        metrics::get().call_began(method);
         Some(Self { method, began: Instant::now(), span, code: Code::Cancelled })
     }
 }
@@ -116,12 +118,13 @@ impl AtEnd for Option<Call> {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let name = name_of(self.code);
+        let (name, failed) = (name_of(self.code), is_our_fault(self.code));
         self.span.record("rpc.response.status_code", name);
-        if is_our_fault(self.code) {
+        if failed {
+            self.span.record("error.type", name);
             self.span.record("otel.status_code", "ERROR");
         }
-        metrics::get().call_ended(self.method, name, self.began.elapsed());
+        metrics::get().call_ended(self.method, name, failed, self.began.elapsed());
     }
 }
 

@@ -115,9 +115,10 @@ fn every_reason_of_the_contract_has_a_code() {
 }
 
 #[test]
-fn a_busy_account_says_when_to_come_back() {
-    let status = Status::from(Failure::from(&E::Busy { depth: 3 }));
-    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(BUSY_DELAY));
+fn a_busy_account_and_a_replica_that_goes_say_when_to_come_back() {
+    let delay = |error: E| Status::from(Failure::from(&error)).get_details_retry_info().unwrap().retry_delay;
+    assert_eq!(delay(E::Busy { depth: 3 }), Some(BUSY_DELAY));
+    assert_eq!(delay(E::Draining), Some(DRAINING_DELAY));
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -23,6 +26,7 @@ use super::{eventually, now};
 pub struct Collector {
     spans: Arc<Mutex<Vec<Span>>>,
     metrics: Arc<Mutex<Vec<Metric>>>,
+    lines: Arc<Mutex<Vec<LogRecord>>>,
 }
 
 impl Collector {
@@ -32,13 +36,22 @@ impl Collector {
         let address = incoming.local_addr().unwrap();
         let server = tonic::transport::Server::builder()
             .add_service(TraceServiceServer::new(self.clone()))
-            .add_service(MetricsServiceServer::new(self.clone()));
+            .add_service(MetricsServiceServer::new(self.clone()))
+            .add_service(LogsServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(incoming));
         format!("http://{address}")
     }
 
     pub fn spans(&self) -> Vec<Span> {
         self.spans.lock().clone()
+    }
+
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.metrics.lock().clone()
+    }
+
+    pub fn lines(&self) -> Vec<LogRecord> {
+        self.lines.lock().clone()
     }
 
     /// The calls that were counted, by method and code.
@@ -108,6 +121,18 @@ impl MetricsService for Collector {
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         let scopes = request.into_inner().resource_metrics.into_iter().flat_map(|metrics| metrics.scope_metrics);
         self.metrics.lock().extend(scopes.flat_map(|scope| scope.metrics));
+        Ok(Response::new(Default::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        let scopes = request.into_inner().resource_logs.into_iter().flat_map(|logs| logs.scope_logs);
+        self.lines.lock().extend(scopes.flat_map(|scope| scope.log_records));
         Ok(Response::new(Default::default()))
     }
 }

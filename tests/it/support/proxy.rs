@@ -15,6 +15,8 @@ pub enum Mode {
     Down,
     /// Nothing passes on connections that were open already, and nobody is told. New ones work.
     FreezeOpen,
+    /// Nothing passes, and nobody is told; it arrives late.
+    Freeze,
     /// The next COMMIT reaches the database, its answer is lost, then everything passes again.
     LoseCommitAnswer,
     /// The next COMMIT reaches the database, its answer is lost, and so is everything after.
@@ -186,8 +188,9 @@ impl Way<'_> {
         })
     }
 
-    /// Returns, unless the connection is one that is frozen.
+    /// Returns, unless the connection is one that is frozen; if all are, when they no longer are.
     async fn unless_frozen(&self) {
+        self.mode.subscribe().wait_for(|mode| *mode != Mode::Freeze).await.unwrap();
         let frozen = !self.fresh && *self.mode.borrow() == Mode::FreezeOpen;
         if frozen {
             std::future::pending().await

@@ -8,6 +8,9 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 /// How long a server may take to accept calls on a busy machine.
 const START: Duration = Duration::from_secs(30);
 
@@ -79,6 +82,24 @@ impl Server {
     /// Where it accepts calls.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its admin port is, which it logs before it accepts calls.
+    pub fn admin(&self) -> String {
+        let log = self.log();
+        let line =
+            log.lines().find(|line| line.contains("admin port")).unwrap_or_else(|| panic!("no admin port: {log}"));
+        line.rsplit_once("address=").unwrap().1.trim().to_owned()
+    }
+
+    /// What its admin port answers: the status, and the text.
+    pub async fn ask(&self, path: &str) -> (u16, String) {
+        let mut connection = TcpStream::connect(self.admin()).await.unwrap();
+        connection.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     /// Its process.

@@ -55,6 +55,7 @@ impl Setup {
     pub fn start_over(self, database: Database) -> World {
         let mut settings = BTreeMap::from([
             ("server.listen".to_owned(), "127.0.0.1:0".to_owned()),
+            ("admin.listen".to_owned(), "127.0.0.1:0".to_owned()),
             ("database.url".to_owned(), database.url()),
             ("watch.poll_interval".to_owned(), "50ms".to_owned()),
         ]);

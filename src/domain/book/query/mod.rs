@@ -6,6 +6,7 @@ mod load;
 mod pick;
 mod selection;
 mod senders;
+mod unassigned;
 
 pub use count::{Counted, OwnerCount, StageCount};
 pub use list::{LeadPage, ListQuery, Place};
