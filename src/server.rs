@@ -52,8 +52,14 @@ pub enum Error {
         source: io::Error,
     },
     /// The admin port cannot be served.
-    #[error("the admin port cannot be served")]
-    Admin(#[source] io::Error),
+    #[error("cannot serve the admin port at {address}, which admin.listen moves elsewhere")]
+    Admin {
+        /// Its address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// The database cannot be used, and waiting would not help.
     #[error("the database cannot be used")]
     NotReady(#[from] NotReady),
@@ -105,7 +111,7 @@ impl Server {
         let rpc = Rpc::new(rpc_options(&config));
         let reporter = HealthReporter::new();
         let health = Health::starting(reporter.clone()).await;
-        let admin = admin.map(|admin| admin.open(health.clone(), &config)).transpose().map_err(Error::Admin)?;
+        let admin = admin.map(|admin| admin.open(health.clone(), &config)).transpose()?;
         let stop = CancellationToken::new();
         let routes = routes(&config, &rpc, reporter)?;
         let listener = tokio::spawn(serve(config.server.clone(), routes, incoming, stop.clone()));

@@ -42,12 +42,15 @@ pub(super) struct Open {
 impl Admin {
     /// Listens, if it is to.
     pub(super) fn bind(config: &config::Admin) -> Result<Option<Self>, Error> {
-        let cannot = |source| Error::Listen { address: config.listen, source };
-        config.enabled.then(|| listen(config.listen).map(Self).map_err(cannot)).transpose()
+        config.enabled.then(|| listen(config.listen).map(Self).map_err(cannot(config))).transpose()
     }
 
     /// Answers from now on.
-    pub(super) fn open(self, health: Health, config: &Config) -> io::Result<Open> {
+    pub(super) fn open(self, health: Health, config: &Config) -> Result<Open, Error> {
+        self.answer(health, config).map_err(cannot(&config.admin))
+    }
+
+    fn answer(self, health: Health, config: &Config) -> io::Result<Open> {
         let Self(listener) = self;
         tracing::info!(address = %listener.local_addr()?, "admin port");
         let (stop, mut heart, last) = (CancellationToken::new(), JoinSet::new(), Arc::new(Mutex::new(Instant::now())));
@@ -61,6 +64,11 @@ impl Admin {
         })?;
         Ok(Open { _stop: stop.drop_guard(), _heart: heart })
     }
+}
+
+fn cannot(config: &config::Admin) -> impl Fn(io::Error) -> Error + use<> {
+    let address = config.listen;
+    move |source| Error::Admin { address, source }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

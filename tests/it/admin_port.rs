@@ -98,6 +98,17 @@ async fn the_admin_port_can_be_turned_off() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_taken_is_named_with_the_key_that_moves_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut world = one_replica().start();
+    world.set("admin.listen", &address);
+    world.replicas[0].kill();
+    let log = world.start_another().err().expect("it does not start");
+    assert!(log.contains(&address) && log.contains("admin.listen"), "{log}");
+}
+
+#[tokio::test]
 async fn the_doctor_holds_a_running_service_against_what_production_needs() {
     check(async |world| {
         let admin = format!("http://{}", world.replicas[0].admin());

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use ownership::metrics::{self, Kind};
+use pb::lead_service_client::LeadServiceClient;
 
 use crate::support::nats::Nats;
 use crate::support::*;
@@ -211,4 +212,31 @@ async fn writes_that_share_a_transaction_are_linked_to_the_one_whose_trace_has_i
             assert!(eventually("a link", linked).await, "a write says which revision it made");
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_call_goes_on_in_the_trace_of_its_caller() {
+    let collector = Collector::default();
+    one_replica()
+        .set("telemetry.otlp_endpoint", collector.start())
+        .check(async |world| {
+            let account = world.account();
+            let mut call = tonic::Request::new(account.register([lead("L1")]).request);
+            let context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+            call.metadata_mut().insert("traceparent", context.parse().unwrap());
+            LeadServiceClient::new(account.channel.clone()).register_leads(call).await.unwrap();
+            let in_trace = async |name: &str| {
+                let of_caller = |span: &Span| hex(&span.trace_id) == context[3..35] && span.name == name;
+                eventually(name, async || collector.spans().into_iter().find(of_caller)).await
+            };
+            let call = in_trace("leadflip.ownership.v1.LeadService/RegisterLeads").await;
+            assert_eq!(hex(&call.parent_span_id), context[36..52]);
+            assert_eq!(in_trace("door").await.parent_span_id, call.span_id);
+            in_trace("commit").await;
+        })
+        .await;
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
