@@ -41,6 +41,13 @@ pub struct Complaint {
     text: String,
 }
 
+impl Complaint {
+    /// Whether no message that is still to come can put it right.
+    pub fn lasts(&self) -> bool {
+        !matches!(self.fault, Fault::Missing | Fault::Fragment)
+    }
+}
+
 impl fmt::Debug for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.fault, self.text)
