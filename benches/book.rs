@@ -56,6 +56,7 @@ fn book() -> Book {
             source: Source::Api,
             attributes: AttributesRef::default(),
             observed_at: created_at,
+            overdue: false,
         });
     }
     book
@@ -91,13 +92,13 @@ fn next_owner(book: &Book, lead: usize) -> Commit {
     let id = lead_id(lead);
     let previous = Draft::of(book).lead(&id).unwrap().ownership.owner;
     let owner = Some(member_id(if previous == Some(member_id(1)) { 2 } else { 1 }));
-    let facts = vec![Fact::OwnerChanged { lead: id, previous, owner }];
+    let facts = vec![Fact::OwnerChanged { lead: id, previous, owner, notify: false }];
     Commit { revision: book.revision().next(), at: at(0), origin: by_somebody(), facts }
 }
 
 fn assign(lead: usize, owner: usize) -> Action {
     let item = AssignItem { lead: lead_id(lead), owner: Some(member_id(owner)), precondition: None };
-    Action::Assign(Assign { items: vec![item], mode: FailureMode::FailAll })
+    Action::Assign(Assign { items: vec![item], mode: FailureMode::FailAll, notify: None })
 }
 
 fn writes(c: &mut Criterion) {

@@ -4,18 +4,26 @@ CREATE TABLE account_head (
     changed_at bigint NOT NULL,
     facts_floor bigint NOT NULL,
     history_floor bigint NOT NULL,
+    overdue_at bigint,
     CONSTRAINT account_head_pk PRIMARY KEY (account_id),
     CONSTRAINT account_head_facts_floor_check CHECK (((facts_floor >= 0) AND (facts_floor <= revision))),
     CONSTRAINT account_head_history_floor_check CHECK (((history_floor >= 0) AND (history_floor <= revision)))
 ) WITH (fillfactor=50);
+
+CREATE INDEX account_head_by_overdue ON public.account_head USING btree (overdue_at) WHERE (overdue_at IS NOT NULL);
 
 CREATE TABLE account_settings (
     account_id text COLLATE "C" NOT NULL,
     default_sender_name text,
     default_sender_email text,
     revision bigint NOT NULL,
+    notices_revision bigint NOT NULL DEFAULT 0,
+    notify_new_owner boolean NOT NULL DEFAULT false,
+    overdue_after bigint,
+    overdue_from bigint,
     CONSTRAINT account_settings_pk PRIMARY KEY (account_id),
     CONSTRAINT account_settings_default_sender_check CHECK (((default_sender_name IS NULL) = (default_sender_email IS NULL))),
+    CONSTRAINT account_settings_notify_new_owner_check CHECK ((notify_new_owner = ANY (ARRAY[false, true]))),
     CONSTRAINT account_settings_revision_check CHECK ((revision >= 1))
 );
 
@@ -35,9 +43,11 @@ CREATE TABLE fact (
     batch_id text COLLATE "C",
     request_id text COLLATE "C",
     payload text,
+    notice text,
     CONSTRAINT fact_pk PRIMARY KEY (account_id, revision, ordinal),
     CONSTRAINT fact_kind_check CHECK ((kind = ANY (ARRAY['registered'::text, 'assigned'::text, 'reassigned'::text, 'unassigned'::text, 'forgotten'::text, 'lead_updated'::text, 'member_upserted'::text, 'settings_updated'::text]))),
     CONSTRAINT fact_lead_check CHECK (((kind = ANY (ARRAY['member_upserted'::text, 'settings_updated'::text])) = (lead_id IS NULL))),
+    CONSTRAINT fact_notice_check CHECK ((notice = ANY (ARRAY['new_owner'::text, 'overdue'::text]))),
     CONSTRAINT fact_ordinal_check CHECK ((ordinal >= 0)),
     CONSTRAINT fact_owners_check CHECK (
 CASE kind
@@ -68,6 +78,7 @@ CREATE TABLE lead (
     source text NOT NULL,
     attributes text NOT NULL,
     observed_at bigint NOT NULL,
+    overdue_revision bigint NOT NULL DEFAULT 0,
     CONSTRAINT lead_pk PRIMARY KEY (account_id, lead_id),
     CONSTRAINT lead_closed_check CHECK ((closed = ANY (ARRAY[false, true]))),
     CONSTRAINT lead_revision_check CHECK ((revision >= 1))

@@ -3,17 +3,20 @@ CREATE TABLE account_head (
     revision      integer NOT NULL,
     changed_at    integer NOT NULL,
     facts_floor   integer NOT NULL,
-    history_floor integer NOT NULL,
+    history_floor integer NOT NULL, overdue_at integer,
     CONSTRAINT account_head_pk PRIMARY KEY (account_id),
     CONSTRAINT account_head_facts_floor_check CHECK (facts_floor BETWEEN 0 AND revision),
     CONSTRAINT account_head_history_floor_check CHECK (history_floor BETWEEN 0 AND revision)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX account_head_by_overdue ON account_head (overdue_at) WHERE overdue_at IS NOT NULL;
+
 CREATE TABLE account_settings (
     account_id           text NOT NULL,
     default_sender_name  text,
     default_sender_email text,
-    revision             integer NOT NULL,
+    revision             integer NOT NULL, notices_revision integer NOT NULL DEFAULT 0, notify_new_owner integer NOT NULL DEFAULT false
+    CONSTRAINT account_settings_notify_new_owner_check CHECK (notify_new_owner IN (false, true)), overdue_after integer, overdue_from integer,
     CONSTRAINT account_settings_pk PRIMARY KEY (account_id),
     CONSTRAINT account_settings_revision_check CHECK (revision >= 1),
     CONSTRAINT account_settings_default_sender_check CHECK (
@@ -35,7 +38,8 @@ CREATE TABLE fact (
     reason            text NOT NULL,
     batch_id          text,
     request_id        text,
-    payload           text,
+    payload           text, notice text
+    CONSTRAINT fact_notice_check CHECK (notice IN ('new_owner', 'overdue')),
     CONSTRAINT fact_pk PRIMARY KEY (account_id, revision, ordinal),
     CONSTRAINT fact_revision_check CHECK (revision >= 1),
     CONSTRAINT fact_ordinal_check CHECK (ordinal >= 0),
@@ -75,7 +79,7 @@ CREATE TABLE lead (
     created_at       integer NOT NULL,
     source           text NOT NULL,
     attributes       text NOT NULL,
-    observed_at      integer NOT NULL,
+    observed_at      integer NOT NULL, overdue_revision integer NOT NULL DEFAULT 0,
     CONSTRAINT lead_pk PRIMARY KEY (account_id, lead_id),
     CONSTRAINT lead_revision_check CHECK (revision >= 1),
     CONSTRAINT lead_closed_check CHECK (closed IN (false, true))

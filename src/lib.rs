@@ -4,6 +4,7 @@
 //! the map: each module below is a room of it.
 
 pub mod accounts;
+pub mod ageing;
 pub mod cli;
 pub mod config;
 pub mod context;

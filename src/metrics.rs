@@ -16,7 +16,7 @@ use opentelemetry::{KeyValue, global};
 pub use catalogue::{Entry, Kind};
 
 use catalogue::Maker;
-use instruments::{Books, Calls, Door, Events, Store, Watch};
+use instruments::{Books, Calls, Door, Events, Store, Unassigned, Watch};
 
 /// The instruments.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub struct Metrics {
     watch: Watch,
     store: Store,
     events: Events,
+    unassigned: Unassigned,
 }
 
 /// The instruments of this process.
@@ -54,6 +55,7 @@ impl Metrics {
             watch: Watch::new(make),
             store: Store::new(make),
             events: Events::new(make),
+            unassigned: Unassigned::new(make),
         }
     }
 
@@ -132,8 +134,8 @@ impl Metrics {
 
     /// So many leads of the accounts in memory have no owner, one of them for so long.
     pub fn unassigned(&self, leads: usize, age: Duration) {
-        self.books.unassigned.record(leads as u64, &[]);
-        self.books.unassigned_age.record(age.as_secs_f64(), &[]);
+        self.unassigned.leads.record(leads as u64, &[]);
+        self.unassigned.age.record(age.as_secs_f64(), &[]);
     }
 
     /// A watch began.
@@ -198,5 +200,15 @@ impl Metrics {
     pub fn outbox(&self, accounts: u64, age: Duration) {
         self.events.outbox.record(accounts, &[]);
         self.events.outbox_age.record(age.as_secs_f64(), &[]);
+    }
+
+    /// Others are told of so many leads that nobody has owned for too long.
+    pub fn unassigned_told(&self, leads: usize) {
+        self.unassigned.overdue.add(leads as u64, &[]);
+    }
+
+    /// For how long some account should have been looked at for such leads, if any should.
+    pub fn unassigned_late(&self, late: Option<Duration>) {
+        self.unassigned.late.record(late.unwrap_or_default().as_secs_f64(), &[]);
     }
 }

@@ -22,6 +22,13 @@ mod m20261123_000009_create_request;
 mod m20261124_000010_create_outbox;
 mod m20261124_000011_fill_outbox;
 mod m20261124_000012_create_published;
+mod m20261125_000013_add_notice_to_fact;
+mod m20261125_000014_validate_notice_of_fact;
+mod m20261125_000015_add_notices_to_account_settings;
+mod m20261125_000016_add_overdue_to_lead;
+mod m20261125_000017_add_overdue_to_account_head;
+mod m20261125_000018_index_overdue_of_account_head;
+mod m20261125_000019_begin_ageing;
 
 use std::collections::HashSet;
 
@@ -50,6 +57,13 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000010_create_outbox::CHANGE),
             Box::new(m20261124_000011_fill_outbox::CHANGE),
             Box::new(m20261124_000012_create_published::CHANGE),
+            Box::new(m20261125_000013_add_notice_to_fact::CHANGE),
+            Box::new(m20261125_000014_validate_notice_of_fact::CHANGE),
+            Box::new(m20261125_000015_add_notices_to_account_settings::CHANGE),
+            Box::new(m20261125_000016_add_overdue_to_lead::CHANGE),
+            Box::new(m20261125_000017_add_overdue_to_account_head::CHANGE),
+            Box::new(m20261125_000018_index_overdue_of_account_head::Migration),
+            Box::new(m20261125_000019_begin_ageing::CHANGE),
         ]
     }
 }

@@ -323,6 +323,7 @@ fn every_violation_is_reported_with_its_path() {
         ],
         failure_mode: 7,
         context: Some(v1::WriteContext { request_id: "x".into(), ..Default::default() }),
+        notify_new_owner: None,
     };
     assert_eq!(
         fields(&request),

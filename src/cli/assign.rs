@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Session, Verb};
 use super::error::Error;
-use super::write::{ConditionArgs, WriteArgs};
+use super::write::{ConditionArgs, NotifyArgs, WriteArgs};
 use super::{Done, json as to_json, names};
 
 const EXAMPLES: &str = "\
@@ -13,8 +13,10 @@ Examples:
   ownership assign LEAD-1 --to anna
   ownership assign LEAD-1 --to anna --if-unassigned   claim it: one of several callers wins
   ownership assign LEAD-1 --to ben --if-owner anna --reason \"handover\"
+  ownership assign LEAD-1 --to ben --notify           have ben told of it
 
-Never touches the stage of the lead and notifies nobody. Assigning the present owner changes nothing.";
+Never touches the stage of the lead, and sends no notification itself: --notify is noted with the change, for the service \
+that sends them. Assigning the present owner changes nothing.";
 
 /// Arguments of `assign`.
 #[derive(clap::Args, Debug)]
@@ -30,6 +32,8 @@ pub struct Args {
     #[command(flatten)]
     condition: ConditionArgs,
     #[command(flatten)]
+    notify: NotifyArgs,
+    #[command(flatten)]
     write: WriteArgs,
 }
 
@@ -41,6 +45,7 @@ impl Verb for Args {
             owner_id: self.to,
             precondition: self.condition.precondition(),
             context: self.write.context(),
+            notify_new_owner: self.notify.asked(),
         };
         let answer = session.ownership().assign(session.request(assign)).await?.into_inner();
         let mut known = names::Names::default();

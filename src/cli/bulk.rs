@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::client::{Session, Verb, retrying};
 use super::error::Error;
 use super::lines::{LeadArgs, Line};
-use super::write::{ConditionArgs, Series, WriteArgs};
+use super::write::{ConditionArgs, NotifyArgs, Series, WriteArgs};
 use super::{Done, json as to_json, output, values};
 
 /// Most items the service takes in one call.
@@ -47,6 +47,8 @@ pub struct Args {
     skip_failed: bool,
     #[command(flatten)]
     condition: ConditionArgs,
+    #[command(flatten)]
+    notify: NotifyArgs,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -102,6 +104,7 @@ impl Args {
             items: items.to_vec(),
             failure_mode: mode.into(),
             context: series.context(number),
+            notify_new_owner: self.notify.asked(),
         };
         let send = || async { session.ownership().bulk_assign(session.request(bulk.clone())).await };
         Ok(retrying(send).await?)
@@ -199,6 +202,7 @@ mod tests {
             unassign,
             skip_failed: false,
             condition: ConditionArgs::default(),
+            notify: NotifyArgs::default(),
             write: WriteArgs::default(),
         }
     }

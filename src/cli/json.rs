@@ -26,6 +26,7 @@ pub(super) fn lead(it: &pb::Lead) -> Value {
         "created_at": rfc3339(it.created_at.as_ref()),
         "source": names::source(it.source),
         "attributes": attributes,
+        "unassigned_overdue": it.unassigned_overdue,
     });
     if let (Some(fields), Some(Value::Object(more))) = (value.as_object_mut(), it.ownership.as_ref().map(ownership)) {
         fields.extend(more);
@@ -74,6 +75,7 @@ pub(super) fn change(it: &pb::OwnerChange) -> Value {
         "source": names::source(it.source),
         "reason": it.reason,
         "batch_id": it.batch_id,
+        "notify_new_owner": it.notify_new_owner,
     })
 }
 
@@ -121,5 +123,9 @@ pub(super) fn owner_count(it: &pb::OwnerCount) -> Value {
 /// `Settings`.
 pub(super) fn settings(it: &pb::Settings) -> Value {
     let sender = it.default_sender.as_ref();
-    json!({"default_sender": sender.map(|sender| json!({"name": sender.name, "email": sender.email}))})
+    json!({
+        "default_sender": sender.map(|sender| json!({"name": sender.name, "email": sender.email})),
+        "notify_new_owner": it.notify_new_owner,
+        "unassigned_overdue": super::settings::overdue(it),
+    })
 }

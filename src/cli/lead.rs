@@ -95,6 +95,7 @@ impl Register {
             default_owner_id: None,
             failure_mode: 0,
             context: Some(context),
+            notify_new_owner: false,
         };
         let answer = session.leads().register_leads(session.request(register)).await?.into_inner();
         let RegisterLeadsResponse { results, revision, replayed } = answer;
@@ -128,9 +129,10 @@ impl Get {
 fn as_text(lead: &Lead, known: &names::Names) -> String {
     let ownership = lead.ownership.clone().unwrap_or_default();
     let open = if lead.closed { "closed" } else { "open" };
+    let overdue = if lead.unassigned_overdue { ", overdue" } else { "" };
     let mut rows = vec![
         ["lead".to_owned(), ownership.lead_id],
-        ["owner".to_owned(), known.owner(ownership.owner_id.as_ref())],
+        ["owner".to_owned(), known.owner(ownership.owner_id.as_ref()) + overdue],
         ["since".to_owned(), values::short(ownership.owner_since.as_ref())],
         ["revision".to_owned(), ownership.revision.to_string()],
         ["stage".to_owned(), format!("{} ({open})", lead.stage)],

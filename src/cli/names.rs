@@ -78,13 +78,15 @@ impl Names {
     }
 }
 
-/// The owner before and after a change: a lead that was not known, or no longer is, has none of that kind.
+/// The owner before and after a change: a lead that was not known, or no longer is, has none of that kind. Whether the new owner
+/// is to be notified stands behind the name.
 pub(super) fn sides(change: &pb::OwnerChange, known: &Names) -> (String, String) {
     let registered = change.kind() == ChangeKind::Registered;
     let forgotten = change.kind() == ChangeKind::Forgotten;
     let before = if registered { "(new)".to_owned() } else { known.owner(change.previous_owner_id.as_ref()) };
     let after = if forgotten { "(forgotten)".to_owned() } else { known.owner(change.owner_id.as_ref()) };
-    (before, after)
+    let notified = if change.notify_new_owner { ", to be notified" } else { "" };
+    (before, after + notified)
 }
 
 #[cfg(test)]

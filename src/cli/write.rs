@@ -33,6 +33,11 @@ impl WriteArgs {
         })
     }
 
+    /// Whether somebody may repeat it, and count on the same answer.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        self.request_id.is_some()
+    }
+
     /// The contexts of a write that takes several calls.
     #[expect(clippy::disallowed_methods, reason = "a command is where a request begins")]
     pub(super) fn series(&self) -> Series {
@@ -59,6 +64,25 @@ impl Series {
     pub(super) fn context(&self, chunk: usize) -> Option<WriteContext> {
         let request_id = Uuid::new_v5(&self.key, chunk.to_string().as_bytes()).to_string();
         Some(WriteContext { request_id, ..self.context.clone() })
+    }
+}
+
+/// Whether those who get leads are to be told. Nothing is sent from here: it is noted with the change.
+#[derive(clap::Args, Debug, Clone, Copy, Default)]
+#[group(multiple = false)]
+pub(super) struct NotifyArgs {
+    /// Have the new owner notified; without this and --no-notify, the account's settings decide
+    #[arg(long, help_heading = "Notification")]
+    notify: bool,
+    /// Have nobody notified
+    #[arg(long, help_heading = "Notification")]
+    no_notify: bool,
+}
+
+impl NotifyArgs {
+    /// What was asked for, if anything was.
+    pub(super) fn asked(self) -> Option<bool> {
+        (self.notify || self.no_notify).then_some(self.notify)
     }
 }
 

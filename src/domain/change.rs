@@ -50,6 +50,8 @@ pub struct OwnerChange {
     pub previous: Option<MemberId>,
     /// The owner after.
     pub owner: Option<MemberId>,
+    /// Whether that owner is to be told.
+    pub notify: bool,
     /// When.
     pub at: Timestamp,
     /// Who, from where, and why.
@@ -64,23 +66,20 @@ pub fn kind_of(fact: &Fact) -> Option<ChangeKind> {
         Fact::OwnerChanged { previous: None, .. } => ChangeKind::Assigned,
         Fact::OwnerChanged { .. } => ChangeKind::Reassigned,
         Fact::Forgotten { .. } => ChangeKind::Forgotten,
-        Fact::LeadUpdated { .. } | Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => return None,
+        Fact::LeadUpdated { .. } | Fact::UnassignedOverdue { .. } => return None,
+        Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => return None,
     })
-}
-
-/// Whether a commit changes the owner of any lead.
-pub fn changes_owners(commit: &Commit) -> bool {
-    commit.facts.iter().any(|fact| kind_of(fact).is_some())
 }
 
 /// The owner changes among the facts of a commit.
 pub fn changes_of(commit: &Commit) -> impl Iterator<Item = OwnerChange> + '_ {
     (0..).zip(&commit.facts).filter_map(|(ordinal, fact)| {
-        let (lead, previous, owner) = match fact {
-            Fact::Registered { lead, owner, .. } => (lead, None, owner.clone()),
-            Fact::OwnerChanged { lead, previous, owner } => (lead, previous.clone(), owner.clone()),
-            Fact::Forgotten { lead, previous } => (lead, previous.clone(), None),
-            Fact::LeadUpdated { .. } | Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => return None,
+        let (lead, previous, owner, notify) = match fact {
+            Fact::Registered { lead, owner, notify, .. } => (lead, None, owner.clone(), *notify),
+            Fact::OwnerChanged { lead, previous, owner, notify } => (lead, previous.clone(), owner.clone(), *notify),
+            Fact::Forgotten { lead, previous } => (lead, previous.clone(), None, false),
+            Fact::LeadUpdated { .. } | Fact::UnassignedOverdue { .. } => return None,
+            Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => return None,
         };
         Some(OwnerChange {
             revision: commit.revision,
@@ -89,6 +88,7 @@ pub fn changes_of(commit: &Commit) -> impl Iterator<Item = OwnerChange> + '_ {
             kind: kind_of(fact)?,
             previous,
             owner,
+            notify,
             at: commit.at,
             origin: commit.origin.clone(),
         })

@@ -61,6 +61,11 @@ pub enum Action {
         /// Only if they have not changed since.
         expected: Option<Revision>,
     },
+    /// Tell others of leads that nobody has owned for too long.
+    TellOverdue {
+        /// Not of those that had been so before.
+        counted_from: Timestamp,
+    },
 }
 
 impl Action {
@@ -74,6 +79,7 @@ impl Action {
             Self::UpsertMembers(_) => "upsert_members",
             Self::Deactivate(_) => "deactivate",
             Self::UpdateSettings { .. } => "update_settings",
+            Self::TellOverdue { .. } => "tell_overdue",
         }
     }
 
@@ -85,7 +91,7 @@ impl Action {
             Self::Update(update) => update.updates.len(),
             Self::Forget(leads) => leads.len(),
             Self::UpsertMembers(members) => members.len(),
-            Self::Deactivate(_) | Self::UpdateSettings { .. } => 1,
+            Self::Deactivate(_) | Self::UpdateSettings { .. } | Self::TellOverdue { .. } => 1,
         }
     }
 }
@@ -106,6 +112,8 @@ pub struct Assign {
     pub items: Vec<AssignItem>,
     /// What to do about bad ones.
     pub mode: FailureMode,
+    /// Whether the new owners are to be told; as the settings say, if absent.
+    pub notify: Option<bool>,
 }
 
 /// One lead of an [`Assign`].
@@ -139,6 +147,8 @@ pub struct Register {
     pub default_owner: Option<MemberId>,
     /// What to do about bad ones.
     pub mode: FailureMode,
+    /// Whether the owners are to be told.
+    pub notify: bool,
 }
 
 /// A lead to be made known. Times that the caller left out are filled in by the door.

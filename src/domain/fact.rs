@@ -16,6 +16,8 @@ pub enum Fact {
         lead: LeadId,
         /// Its first owner.
         owner: Option<MemberId>,
+        /// Whether that owner is to be told.
+        notify: bool,
         /// What is known of it.
         projection: Projection,
     },
@@ -27,6 +29,8 @@ pub enum Fact {
         previous: Option<MemberId>,
         /// The owner after; never the same.
         owner: Option<MemberId>,
+        /// Whether that owner is to be told.
+        notify: bool,
     },
     /// A lead is no longer known.
     Forgotten {
@@ -42,6 +46,17 @@ pub enum Fact {
         /// All that is known of it now.
         projection: Projection,
     },
+    /// Others are told that nobody has owned a lead for too long.
+    UnassignedOverdue {
+        /// The lead.
+        lead: LeadId,
+        /// Since when nobody owns it.
+        since: Timestamp,
+        /// The revision of its ownership: with the lead, it names the episode.
+        ownership: Revision,
+        /// All that is known of it, as before: a release that does not know this fact reads an update that changes nothing.
+        projection: Projection,
+    },
     /// A member was added or changed.
     MemberUpserted(Member),
     /// The settings were replaced.
@@ -55,7 +70,8 @@ impl Fact {
             Self::Registered { lead, .. }
             | Self::OwnerChanged { lead, .. }
             | Self::Forgotten { lead, .. }
-            | Self::LeadUpdated { lead, .. } => Some(lead),
+            | Self::LeadUpdated { lead, .. }
+            | Self::UnassignedOverdue { lead, .. } => Some(lead),
             Self::MemberUpserted(_) | Self::SettingsUpdated(_) => None,
         }
     }

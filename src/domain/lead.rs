@@ -6,6 +6,7 @@ use super::actor::Source;
 use super::attributes::{Attributes, AttributesRef};
 use super::fact::Fact;
 use super::ids::{LeadId, MemberId, Revision};
+use super::overdue::waits;
 use super::time::Timestamp;
 
 /// What the lead's own service tells about it.
@@ -68,6 +69,8 @@ pub struct Lead {
     pub ownership: Ownership,
     /// What its service tells about it.
     pub projection: Projection,
+    /// Whether others were told that nobody has owned it for too long.
+    pub overdue: bool,
 }
 
 /// A lead in a book, or on its way into one: borrowed, and so cheap to copy.
@@ -95,12 +98,14 @@ pub struct LeadRef<'a> {
     pub attributes: AttributesRef<'a>,
     /// The time at the source that the projection reflects.
     pub observed_at: Timestamp,
+    /// Whether others were told that nobody has owned it for too long.
+    pub overdue: bool,
 }
 
 impl Lead {
     /// The same, borrowed.
     pub fn as_ref(&self) -> LeadRef<'_> {
-        let Self { ownership, projection } = self;
+        let Self { ownership, projection, overdue } = self;
         LeadRef {
             id: ownership.lead.as_str(),
             owner: ownership.owner.as_ref().map(MemberId::as_str),
@@ -113,6 +118,7 @@ impl Lead {
             source: projection.source,
             attributes: projection.attributes.as_ref(),
             observed_at: projection.observed_at,
+            overdue: *overdue,
         }
     }
 
@@ -121,16 +127,19 @@ impl Lead {
     /// Facts about other things leave it as it is.
     pub fn after(lead: Option<Self>, fact: &Fact, revision: Revision, at: Timestamp) -> Option<Self> {
         match fact {
-            Fact::Registered { lead, owner, projection } => Some(Self {
+            Fact::Registered { lead, owner, notify: _, projection } => Some(Self {
                 ownership: Ownership { lead: lead.clone(), owner: owner.clone(), since: at, revision },
                 projection: projection.clone(),
+                overdue: false,
             }),
             Fact::OwnerChanged { lead: id, owner, .. } => lead.map(|lead| Self {
                 ownership: Ownership { lead: id.clone(), owner: owner.clone(), since: at, revision },
+                overdue: false,
                 ..lead
             }),
             Fact::Forgotten { .. } => None,
             Fact::LeadUpdated { projection, .. } => lead.map(|lead| Self { projection: projection.clone(), ..lead }),
+            Fact::UnassignedOverdue { .. } => lead.map(|lead| Self { overdue: true, ..lead }),
             Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => lead,
         }
     }
@@ -140,6 +149,11 @@ impl<'a> LeadRef<'a> {
     /// Who owns it.
     pub fn ownership(self) -> OwnershipRef<'a> {
         OwnershipRef { lead: self.id, owner: self.owner, since: self.since, revision: self.revision }
+    }
+
+    /// Whether it waits for an owner.
+    pub fn waits(self) -> bool {
+        waits(self.owner.is_some(), self.closed, self.overdue)
     }
 
     /// A copy of its own. Nothing, if it is borrowed from something that did not check its ids.
@@ -155,6 +169,7 @@ impl<'a> LeadRef<'a> {
                 attributes: self.attributes.to_owned(),
                 observed_at: self.observed_at,
             },
+            overdue: self.overdue,
         })
     }
 }
@@ -176,6 +191,7 @@ impl<'a> LeadRef<'a> {
             source: Source::Api,
             attributes,
             observed_at: at,
+            overdue: false,
         }
     }
 }

@@ -164,6 +164,13 @@ pub enum Results {
     },
     /// The settings were replaced.
     Settings(Outcome),
+    /// Others are told of overdue leads.
+    Overdue {
+        /// Of how many.
+        told: usize,
+        /// When to look for the next one, if any waits.
+        next: Option<Timestamp>,
+    },
 }
 
 /// The answer to a write.

@@ -12,6 +12,12 @@ impl Timestamp {
     pub fn minus_micros(self, micros: i64) -> Self {
         Self(self.0.saturating_sub(micros))
     }
+
+    /// The moment `micros` later.
+    #[must_use]
+    pub fn plus_micros(self, micros: i64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
 }
 
 /// A span of time: from `start`, up to but without `end`; an absent bound is open.

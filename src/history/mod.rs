@@ -62,5 +62,6 @@ fn without_projection(ownership: &Ownership) -> LeadRef<'_> {
         source: Source::System,
         attributes: AttributesRef::default(),
         observed_at: Timestamp(0),
+        overdue: false,
     }
 }

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::Error;
 use super::requests::Requests;
-use crate::domain::book::{Book, Draft, Touched};
+use crate::domain::book::{Book, Draft, Look, Touched};
 use crate::domain::command::Command;
 use crate::domain::fact::Commit;
-use crate::domain::outcome::Answer;
+use crate::domain::outcome::{Answer, Results};
 use crate::domain::time::Timestamp;
 use crate::store::requests::Used;
 
@@ -81,7 +81,7 @@ pub(super) struct Decided {
 impl Decided {
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.commits.is_empty() && self.used.is_empty()
+        self.commits.is_empty() && self.used.is_empty() && matches!(self.touched.look, Look::By(None))
     }
 }
 
@@ -112,6 +112,9 @@ pub(super) fn decide<'a>(
                 };
                 draft.absorb(&commit);
                 commits.push(commit);
+            }
+            if let Results::Overdue { next, .. } = decision.results {
+                draft.looked(next);
             }
             requests.keep(command, draft.revision(), &decision.results);
             Ok(Answer { revision: draft.revision(), replayed: false, results: decision.results })

@@ -14,10 +14,11 @@ use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
 use super::turns::Turns;
 use super::{Error, Options};
-use crate::domain::change::{changes_owners, kind_of};
+use crate::domain::change::kind_of;
 use crate::domain::command::Command;
 use crate::domain::ids::AccountId;
 use crate::domain::outcome::Answer;
+use crate::domain::published::is_published;
 use crate::metrics;
 use crate::store::{self, Store, Tx, Written};
 
@@ -95,7 +96,7 @@ pub(super) struct Writer {
     pub(super) resident: Arc<Resident>,
     pub(super) store: Store,
     turns: Turns,
-    /// Hears of every account whose leads change owners here.
+    /// Hears of every account of which something is to be published here.
     changed: broadcast::Sender<AccountId>,
     pub(super) budget: usize,
     max_batch: usize,
@@ -165,7 +166,7 @@ impl Writer {
                 Err(Failure::Unknown(decided)) => match self.fate_of(batch, &decided.commits).await? {
                     Fate::Committed => {
                         count(batch, &decided);
-                        self.tell_of(decided.commits.iter().any(changes_owners));
+                        self.tell_of(decided.commits.iter().any(is_published));
                         return Ok(decided.answers);
                     }
                     Fate::Lost if attempt < MAX_ATTEMPTS => attempt += 1,
@@ -218,7 +219,7 @@ impl Writer {
     /// Shows what is committed to readers and watchers, before anybody is answered.
     fn settle(&self, batch: &[Pending], decided: Decided) -> Result<Vec<Result<Answer, Error>>, Failure> {
         count(batch, &decided);
-        let worth_telling = decided.commits.iter().any(changes_owners);
+        let worth_telling = decided.commits.iter().any(is_published);
         if self.resident.take_over(decided.commits).is_err() {
             // Nobody else can have moved the head since it was locked, but a reload may have moved the book.
             tracing::debug!(account = %self.resident.id, "the book was reloaded during a commit");

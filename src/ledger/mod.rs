@@ -31,6 +31,7 @@ use crate::domain::book::Book;
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, Revision};
 use crate::domain::outcome::Answer;
+use crate::domain::time::Timestamp;
 use crate::domain::token::TokenKey;
 use crate::store::{self, Store};
 
@@ -93,6 +94,7 @@ struct Inner {
     changed: broadcast::Sender<AccountId>,
     history_id: String,
     token_key: TokenKey,
+    ageing_from: Timestamp,
     budget: usize,
     draining: AtomicBool,
 }
@@ -111,9 +113,18 @@ impl Ledger {
         tokio::spawn(census::take_always(Arc::clone(&books), store.clone()));
         let freshness = freshness::Freshness::start(store.clone());
         let token_key = TokenKey::new(&meta.token_key);
-        let (history_id, draining) = (meta.history_id, AtomicBool::new(false));
-        let inner = Inner { store, books, freshness, contact, changed, history_id, token_key, budget, draining };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner {
+            store,
+            books,
+            freshness,
+            contact,
+            changed,
+            history_id: meta.history_id,
+            token_key,
+            ageing_from: meta.ageing_from,
+            budget,
+            draining: AtomicBool::new(false),
+        })))
     }
 
     /// Has a command carried out: all of it in one transaction with its facts, or nothing of it.
@@ -196,7 +207,7 @@ impl Ledger {
         Ok(Following { revisions: reading.0.resident.revisions(), account: reading.0, contact: self.0.contact.clone() })
     }
 
-    /// Tells of each account whose leads change owners through this replica, once per batch. Who listens too slowly misses some.
+    /// Tells of each account of which something is to be published through this replica, once per batch. Who listens too slowly misses some.
     pub fn changed(&self) -> broadcast::Receiver<AccountId> {
         self.0.changed.subscribe()
     }
@@ -224,6 +235,11 @@ impl Ledger {
     /// What page tokens are made with.
     pub fn token_key(&self) -> &TokenKey {
         &self.0.token_key
+    }
+
+    /// Since when others are told of leads that nobody has owned for too long.
+    pub fn ageing_from(&self) -> Timestamp {
+        self.0.ageing_from
     }
 
     /// Takes no more writes. Those that have begun are finished.

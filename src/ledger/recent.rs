@@ -115,11 +115,14 @@ fn of_fact(fact: &Fact) -> usize {
         Fact::Registered { owner, .. } => [owner.as_ref(), None],
         Fact::OwnerChanged { previous, owner, .. } => [previous.as_ref(), owner.as_ref()],
         Fact::Forgotten { previous, .. } => [previous.as_ref(), None],
-        Fact::LeadUpdated { .. } | Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => [None, None],
+        Fact::LeadUpdated { .. } | Fact::UnassignedOverdue { .. } => [None, None],
+        Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => [None, None],
     };
     let owners = owner.into_iter().flatten().map(|id| shared(id.as_str())).sum::<usize>();
     let rest = match fact {
-        Fact::Registered { projection, .. } | Fact::LeadUpdated { projection, .. } => of_projection(projection),
+        Fact::Registered { projection, .. }
+        | Fact::LeadUpdated { projection, .. }
+        | Fact::UnassignedOverdue { projection, .. } => of_projection(projection),
         Fact::MemberUpserted(member) => of_member(member),
         Fact::SettingsUpdated(settings) => {
             let sender = settings.default_sender.as_ref();

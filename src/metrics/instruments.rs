@@ -77,8 +77,6 @@ pub(super) struct Books {
     pub(super) load_duration: Histogram<f64>,
     pub(super) evictions: Counter<u64>,
     pub(super) read_index_wait: Histogram<f64>,
-    pub(super) unassigned: Gauge<u64>,
-    pub(super) unassigned_age: Gauge<f64>,
 }
 
 impl Books {
@@ -98,14 +96,6 @@ impl Books {
             ),
             evictions: make.counter("ownership.book.evictions", "{book}", &[], "Accounts dropped from memory"),
             read_index_wait: make.latency("ownership.read_index.wait", &[], "Time a strict read waited to be fresh"),
-            unassigned: make.gauge(
-                "ownership.unassigned.leads",
-                "{lead}",
-                &[],
-                "Open leads without an owner, of the accounts that this replica holds in memory",
-            ),
-            unassigned_age: make
-                .age("ownership.unassigned.age", "For how long the one of them that waits longest has had no owner"),
         }
     }
 }
@@ -218,6 +208,40 @@ impl Events {
             ),
             outbox: make.gauge("ownership.outbox.accounts", "{account}", &[], "Accounts with changes to be published"),
             outbox_age: make.age("ownership.outbox.age", "Age of the oldest change to be published"),
+        }
+    }
+}
+
+/// The leads that nobody owns.
+#[derive(Debug)]
+pub(super) struct Unassigned {
+    pub(super) leads: Gauge<u64>,
+    pub(super) age: Gauge<f64>,
+    pub(super) overdue: Counter<u64>,
+    pub(super) late: Gauge<f64>,
+}
+
+impl Unassigned {
+    pub(super) fn new(make: &mut Maker<'_>) -> Self {
+        Self {
+            leads: make.gauge(
+                "ownership.unassigned.leads",
+                "{lead}",
+                &[],
+                "Open leads without an owner, of the accounts that this replica holds in memory",
+            ),
+            age: make
+                .age("ownership.unassigned.age", "For how long the one of them that waits longest has had no owner"),
+            overdue: make.counter(
+                "ownership.unassigned.overdue",
+                "{lead}",
+                &[],
+                "Leads that nobody has owned for too long, as told to others",
+            ),
+            late: make.age(
+                "ownership.unassigned.late",
+                "For how long an account should have been looked at for overdue leads",
+            ),
         }
     }
 }

@@ -4,42 +4,47 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::domain::change::OwnerChange;
 use crate::domain::ids::{AccountId, Revision};
+use crate::domain::intent::Intent;
+use crate::domain::published::{Item, Topic};
 use crate::domain::time::Timestamp;
 
-/// Owner changes of an account, as they are published together: whole revisions, or a fragment of one.
+/// What is published of an account together: whole revisions, or a fragment of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
+    /// What it is about.
+    pub topic: Topic,
     /// The account.
     pub account: AccountId,
     /// The history that the revisions belong to.
     pub history: Arc<str>,
-    /// The last revision before the first that changed an owner.
+    /// The last revision before the first that is published.
     pub previous: Revision,
-    /// The revision of the first change.
+    /// The revision of the first item.
     pub first: Revision,
-    /// The revision of the last change.
+    /// The revision of the last item.
     pub last: Revision,
-    /// The place of the last change in its revision.
+    /// The place of the last item in its revision.
     pub last_ordinal: i32,
     /// Which fragment of the revision this is, from 1.
     pub fragment: i32,
     /// How many fragments there are.
     pub fragments: i32,
-    /// When the last change was made.
+    /// When the last of it happened.
     pub at: Timestamp,
-    /// The changes, as they stand in the data of the event.
-    pub changes: Bytes,
+    /// The items, and whom to tell of the revisions that are whole with this event, as they stand in its data.
+    pub content: Bytes,
 }
 
 /// How events are written: what the contract says, and this capability does not know.
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
-    /// The full name of the data.
-    pub data: &'static str,
-    /// Adds a change to those of an event.
-    pub change: fn(OwnerChange, &mut BytesMut),
+    /// The full name of the data of events about something.
+    pub data: fn(Topic) -> &'static str,
+    /// Adds an item to the content of an event.
+    pub item: fn(Item, &mut BytesMut),
+    /// Adds who is to be told of changes.
+    pub intent: fn(Intent, &mut BytesMut),
     /// The data of an event.
     pub event: fn(&Event) -> Bytes,
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::event::{Event, Format, Part, Place};
-use crate::domain::change::changes_of;
 use crate::domain::fact::Commit;
 use crate::domain::ids::{AccountId, Revision};
+use crate::domain::intent::intents_of;
+use crate::domain::published::{Topic, items_of};
 use crate::domain::time::Timestamp;
 
-/// Changes in one event, at most.
-const MAX_CHANGES: usize = 500;
-/// Bytes of changes in one event, at most. One change is far below that.
+/// Items in one event, at most.
+const MAX_ITEMS: usize = 500;
+/// Bytes of them in one event, at most, about: who is to be told comes on top. One item is far below that.
 const MAX_BYTES: usize = 256 * 1024;
 
 /// Packs the commits of an account.
@@ -30,19 +31,21 @@ pub(super) struct Packer {
 /// An event that more may come to.
 #[derive(Debug)]
 struct Open {
+    topic: Topic,
     first: Revision,
     last: Revision,
     last_ordinal: i32,
     at: Timestamp,
     count: usize,
-    changes: BytesMut,
+    content: BytesMut,
 }
 
-/// Some changes of one commit.
+/// Some items of one commit.
 struct Piece {
+    topic: Topic,
     last_ordinal: i32,
     count: usize,
-    changes: BytesMut,
+    content: BytesMut,
 }
 
 impl Packer {
@@ -51,7 +54,7 @@ impl Packer {
         Self { account, history, format, place, ready: Vec::new(), open: None }
     }
 
-    /// Adds the next commit. One that changes no owner leaves no trace.
+    /// Adds the next commit. One that nobody is to hear of leaves no trace.
     pub(super) fn add(&mut self, commit: &Commit) {
         let pieces = self.pieces(commit);
         match pieces.len() {
@@ -73,27 +76,31 @@ impl Packer {
         self.place = Place::after(revision);
     }
 
-    /// The changes of a commit that are not published, in pieces that fit into an event.
+    /// The items of a commit that are not published, in pieces that fit into an event.
     fn pieces(&self, commit: &Commit) -> Vec<Piece> {
         let part = self.part_of(commit);
         let mut pieces: Vec<Piece> = Vec::new();
-        for change in changes_of(commit).filter(|change| part.is_none_or(|part| change.ordinal > part.ordinal)) {
-            let ordinal = change.ordinal;
-            let mut changes = BytesMut::new();
-            match pieces.last_mut().filter(|piece| piece.count < MAX_CHANGES) {
+        for item in items_of(commit).filter(|item| part.is_none_or(|part| item.ordinal() > part.ordinal)) {
+            let (topic, ordinal) = (item.topic(), item.ordinal());
+            let mut content = BytesMut::new();
+            match pieces.last_mut().filter(|piece| piece.count < MAX_ITEMS) {
                 Some(piece) => {
-                    let before = piece.changes.len();
-                    (self.format.change)(change, &mut piece.changes);
-                    if piece.changes.len() <= MAX_BYTES {
+                    let before = piece.content.len();
+                    (self.format.item)(item, &mut piece.content);
+                    if piece.content.len() <= MAX_BYTES {
                         piece.count += 1;
                         piece.last_ordinal = ordinal;
                         continue;
                     }
-                    changes = piece.changes.split_off(before);
+                    content = piece.content.split_off(before);
                 }
-                None => (self.format.change)(change, &mut changes),
+                None => (self.format.item)(item, &mut content),
             }
-            pieces.push(Piece { last_ordinal: ordinal, count: 1, changes });
+            pieces.push(Piece { topic, last_ordinal: ordinal, count: 1, content });
+        }
+        // Of the whole commit, whatever of it is published already: it is whole with its last piece.
+        if let Some(last) = pieces.last_mut() {
+            intents_of(commit).for_each(|intent| (self.format.intent)(intent, &mut last.content));
         }
         pieces
     }
@@ -105,19 +112,20 @@ impl Packer {
 
     fn add_whole(&mut self, commit: &Commit, piece: Piece) {
         let fits = |open: &Open| {
-            open.count + piece.count <= MAX_CHANGES && open.changes.len() + piece.changes.len() <= MAX_BYTES
+            let same = open.topic == piece.topic;
+            same && open.count + piece.count <= MAX_ITEMS && open.content.len() + piece.content.len() <= MAX_BYTES
         };
         if !self.open.as_ref().is_some_and(fits) {
             self.close();
         }
-        let Piece { last_ordinal, count, changes } = piece;
+        let Piece { topic, last_ordinal, count, content } = piece;
         let (first, last, at) = (commit.revision, commit.revision, commit.at);
         match &mut self.open {
             Some(open) => {
-                open.changes.extend_from_slice(&changes);
+                open.content.extend_from_slice(&content);
                 (open.last, open.last_ordinal, open.at, open.count) = (last, last_ordinal, at, open.count + count);
             }
-            None => self.open = Some(Open { first, last, last_ordinal, at, count, changes }),
+            None => self.open = Some(Open { topic, first, last, last_ordinal, at, count, content }),
         }
     }
 
@@ -127,22 +135,35 @@ impl Packer {
         let before = published.map_or(0, |part| part.fragment);
         let fragments = before + i32::try_from(pieces.len()).unwrap_or(i32::MAX);
         let previous = published.map_or(self.place.revision, |part| part.previous);
-        for (fragment, Piece { last_ordinal, changes, .. }) in (before + 1..).zip(pieces) {
-            let event = self.event(previous, (commit.revision, commit.revision), commit.at, changes.freeze());
-            self.push(Event { last_ordinal, fragment, fragments, ..event });
+        for (fragment, Piece { topic, last_ordinal, content, .. }) in (before + 1..).zip(pieces) {
+            let event = self.event(previous, (commit.revision, commit.revision), commit.at, content.freeze());
+            self.push(Event { topic, last_ordinal, fragment, fragments, ..event });
         }
     }
 
     fn close(&mut self) {
-        if let Some(Open { first, last, last_ordinal, at, count: _, changes }) = self.open.take() {
-            let event = self.event(self.place.revision, (first, last), at, changes.freeze());
-            self.push(Event { last_ordinal, ..event });
+        if let Some(Open { topic, first, last, last_ordinal, at, count: _, content }) = self.open.take() {
+            let event = self.event(self.place.revision, (first, last), at, content.freeze());
+            self.push(Event { topic, last_ordinal, ..event });
         }
     }
 
-    fn event(&self, previous: Revision, (first, last): (Revision, Revision), at: Timestamp, changes: Bytes) -> Event {
+    fn event(&self, previous: Revision, (first, last): (Revision, Revision), at: Timestamp, content: Bytes) -> Event {
         let (account, history) = (self.account.clone(), Arc::clone(&self.history));
-        Event { account, history, previous, first, last, last_ordinal: 0, fragment: 1, fragments: 1, at, changes }
+        let topic = Topic::Owners;
+        Event {
+            topic,
+            account,
+            history,
+            previous,
+            first,
+            last,
+            last_ordinal: 0,
+            fragment: 1,
+            fragments: 1,
+            at,
+            content,
+        }
     }
 
     fn push(&mut self, event: Event) {
@@ -155,9 +176,10 @@ impl Packer {
 mod tests {
     use super::*;
     use crate::domain::actor::{Actor, Origin, Source};
-    use crate::domain::change::OwnerChange;
     use crate::domain::fact::Fact;
-    use crate::domain::ids::{CallerId, LeadId};
+    use crate::domain::ids::{CallerId, LeadId, MemberId};
+    use crate::domain::intent::Intent;
+    use crate::domain::published::Item;
     use crate::domain::settings::Settings;
 
     fn commit(revision: i64, leads: usize) -> Commit {
@@ -171,10 +193,13 @@ mod tests {
 
     /// Writes a change as so many bytes.
     fn format<const BYTES: usize>() -> Format {
-        fn put<const BYTES: usize>(change: OwnerChange, changes: &mut BytesMut) {
-            changes.resize(changes.len() + BYTES, u8::try_from(change.ordinal % 251).unwrap());
+        fn put<const BYTES: usize>(item: Item, content: &mut BytesMut) {
+            content.resize(content.len() + BYTES, u8::try_from(item.ordinal() % 251).unwrap());
         }
-        Format { data: "test", change: put::<BYTES>, event: |event| event.changes.clone() }
+        let intent = |intent: Intent, content: &mut BytesMut| {
+            content.extend_from_slice(format!("[{} {} {}]", intent.revision, intent.owner, intent.leads).as_bytes());
+        };
+        Format { data: |_| "test", item: put::<BYTES>, intent, event: |event| event.content.clone() }
     }
 
     fn pack<const BYTES: usize>(place: Place, commits: &[Commit]) -> Vec<Event> {
@@ -188,8 +213,8 @@ mod tests {
     /// Previous, first and last revision, which fragment of how many, and how many changes of one byte.
     fn shape(events: &[Event]) -> Vec<Shape> {
         let shape = |event: &Event| {
-            let Event { previous, first, last, fragment, fragments, changes, .. } = event;
-            (previous.0, first.0, last.0, (*fragment, *fragments), changes.len())
+            let Event { previous, first, last, fragment, fragments, content, .. } = event;
+            (previous.0, first.0, last.0, (*fragment, *fragments), content.len())
         };
         events.iter().map(shape).collect()
     }
@@ -226,5 +251,30 @@ mod tests {
             let rest: Vec<_> = commits.iter().filter(|commit| commit.revision > place.whole()).cloned().collect();
             assert_eq!(pack::<1>(place, &rest), all[done + 1..], "after {:?}", shape(&all)[done]);
         }
+    }
+
+    /// A commit that gives leads to two in turn, who are to be told of them.
+    fn given(revision: i64, leads: usize) -> Commit {
+        let fact = |lead: usize| Fact::OwnerChanged {
+            lead: LeadId::parse(&format!("L{lead}")).unwrap(),
+            previous: None,
+            owner: MemberId::parse(["ben", "anna"][lead % 2]).ok(),
+            notify: true,
+        };
+        Commit { facts: (0..leads).map(fact).collect(), ..commit(revision, 0) }
+    }
+
+    fn told(event: &Event) -> String {
+        event.content.iter().copied().map(char::from).filter(|letter| !letter.is_control()).collect()
+    }
+
+    #[test]
+    fn who_is_to_be_told_stands_where_the_revision_is_whole_and_is_told_of_all_of_it() {
+        let events = pack::<0>(Place::default(), &[given(1, 3), given(2, 1), commit(3, 2)]);
+        assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["[1 anna 1][1 ben 2][2 ben 1]"]);
+        let fragments = pack::<0>(Place::default(), &[given(1, 1_001)]);
+        assert_eq!(fragments.iter().map(told).collect::<Vec<_>>(), ["", "", "[1 anna 500][1 ben 501]"]);
+        let rest = pack::<0>(Place::behind(&fragments[0]), &[given(1, 1_001)]);
+        assert_eq!(rest, fragments[1..], "whoever goes on tells the same");
     }
 }

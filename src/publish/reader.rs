@@ -12,7 +12,7 @@ use crate::domain::ids::{AccountId, Revision};
 use crate::ledger::Ledger;
 use crate::store::{self, Snapshot};
 
-/// Owner changes read at once.
+/// What is read at once.
 const PAGE: usize = 2_000;
 /// Accounts that may read the log at the same time, so that the pool keeps connections for callers.
 const READING: usize = 2;
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         }
         let before = store::history::revision_before(&snapshot, account, kept_since, head.revision).await?;
         let before = watermark.map_or(before, |watermark| before.min(watermark.revision)).max(head.history_floor);
-        Ok(Place::after(store::history::last_owner_change(&snapshot, account, before).await?))
+        Ok(Place::after(store::history::last_published(&snapshot, account, before).await?))
     }
 
     /// Reads on after a revision: in memory if it is there, and otherwise in the log.
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
             after = head.history_floor;
             packer.skip_to(after);
         }
-        let commits = store::facts::owner_changes_between(snapshot, account, after, head.revision, PAGE as u64).await?;
+        let commits = store::facts::published_between(snapshot, account, after, head.revision, PAGE as u64).await?;
         commits.iter().for_each(|commit| packer.add(commit));
         // A page that was cut short has at least half of what was asked for: no request has more changes than that.
         let last = commits.iter().map(|commit| commit.facts.len()).sum::<usize>() < PAGE / 2;

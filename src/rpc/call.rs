@@ -157,7 +157,8 @@ fn leads_of(action: &Action) -> usize {
         Action::Register(register) => register.leads.len(),
         Action::Update(update) => update.updates.len(),
         Action::Forget(leads) => leads.len(),
-        Action::UpsertMembers(_) | Action::Deactivate(_) | Action::UpdateSettings { .. } => 0,
+        Action::UpsertMembers(_) | Action::Deactivate(_) => 0,
+        Action::UpdateSettings { .. } | Action::TellOverdue { .. } => 0,
     }
 }
 

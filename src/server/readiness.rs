@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::health::{Health, NO_DATABASE, SCHEMA_IS_OLD, STARTING, STOPPING, Why};
 use super::publishing;
+use crate::ageing;
 use crate::config::Config;
 use crate::ledger::{self, Ledger, Retention};
 use crate::metrics;
@@ -193,7 +194,8 @@ fn ledger_options(config: &Config) -> ledger::Options {
     }
 }
 
-/// Gets ready, and then says when the service no longer is, and when it is again.
+/// Gets ready, and then says when the service no longer is, and when it is again. Until then others are told of leads that nobody
+/// owns for too long.
 async fn keep(config: Config, service: Service, first: Option<(Store, Backend)>) {
     let (store, backend) = match first {
         Some(opened) => opened,
@@ -204,7 +206,7 @@ async fn keep(config: Config, service: Service, first: Option<(Store, Backend)>)
             (store, backend)
         }
     };
-    watch_over(&store, &backend.ledger, &service.health).await;
+    tokio::join!(watch_over(&store, &backend.ledger, &service.health), ageing::tell_always(&backend.ledger));
 }
 
 /// Tries until it succeeds. The same reason is not logged again and again.

@@ -1,5 +1,6 @@
 //! Everything that SQLite and Postgres do differently.
 
+pub(super) mod ageing;
 pub(super) mod outbox;
 
 use std::fs::{File, TryLockError};

@@ -1,6 +1,7 @@
 //! The log: what is appended to it, and commits read back from it.
 
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Select, Value};
+use serde::{Deserialize, Serialize};
 
 use super::entity::fact::{Column, Entity, Model};
 use super::table::{Kind, Rows, Table, optional};
@@ -30,8 +31,23 @@ pub(super) const TABLE: Table = Table {
         ("batch_id", Kind::OptionalText),
         ("request_id", Kind::OptionalText),
         ("payload", Kind::OptionalText),
+        ("notice", Kind::OptionalText),
     ],
 };
+
+/// What others are to be told beside what happened: that the new owner is to be notified, or that nobody has owned a lead for too
+/// long. The latter is an update of the lead that changes nothing, and so also for a release that does not know better.
+const NEW_OWNER: &str = "new_owner";
+const OVERDUE: &str = "overdue";
+
+/// What is known of an overdue lead, and the episode without an owner.
+#[derive(Serialize, Deserialize)]
+struct OverduePayload<P> {
+    #[serde(flatten)]
+    projection: P,
+    unassigned_since: Timestamp,
+    unassigned_revision: Revision,
+}
 
 pub(super) const LEAD_UPDATED: &str = "lead_updated";
 pub(super) const MEMBER_UPSERTED: &str = "member_upserted";
@@ -75,6 +91,27 @@ pub async fn owner_changes_between(
     whole_commits(at, query, limit).await
 }
 
+/// The same with nothing but what is published: owner changes, and leads that nobody has owned for too long.
+#[tracing::instrument(level = "debug", skip(at, limit))]
+pub async fn published_between(
+    at: &impl Readable,
+    account: &AccountId,
+    after: Revision,
+    until: Revision,
+    limit: u64,
+) -> Result<Vec<Commit>, Error> {
+    let query = Entity::in_account(account)
+        .filter(Column::Revision.gt(after.0))
+        .filter(Column::Revision.lte(until.0))
+        .filter(is_published());
+    whole_commits(at, query, limit).await
+}
+
+/// What is published of the log.
+pub(super) fn is_published() -> Condition {
+    Condition::any().add(Column::Kind.is_in(OWNER_CHANGES)).add(Column::Notice.eq(OVERDUE))
+}
+
 /// The commits that the first rows of a query make up. A commit that the limit may have cut is left out, unless it is the first:
 /// then the rows are read again without a limit that could cut it.
 async fn whole_commits(at: &impl Readable, query: Select<Entity>, limit: u64) -> Result<Vec<Commit>, Error> {
@@ -109,7 +146,7 @@ pub(super) fn commits_of(rows: Vec<Model>) -> Result<Vec<Commit>, Error> {
     Ok(commits)
 }
 
-fn row_of(commit: &Commit, ordinal: i32, fact: &Fact) -> [Value; 14] {
+fn row_of(commit: &Commit, ordinal: i32, fact: &Fact) -> [Value; 15] {
     let Commit { revision, at, origin, facts: _ } = commit;
     let Origin { actor: Actor { caller, member }, source, reason, batch, request } = origin;
     let columns = columns_of(fact);
@@ -128,7 +165,16 @@ fn row_of(commit: &Commit, ordinal: i32, fact: &Fact) -> [Value; 14] {
         optional(batch.as_ref().map(BatchId::as_str)),
         request.map(|id| id.to_string()).unwrap_or_default().into(),
         columns.payload.unwrap_or_default().into(),
+        optional(notice_of(fact)),
     ]
+}
+
+fn notice_of(fact: &Fact) -> Option<&'static str> {
+    match fact {
+        Fact::Registered { notify, .. } | Fact::OwnerChanged { notify, .. } => notify.then_some(NEW_OWNER),
+        Fact::UnassignedOverdue { .. } => Some(OVERDUE),
+        Fact::Forgotten { .. } | Fact::LeadUpdated { .. } | Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => None,
+    }
 }
 
 struct Columns<'a> {
@@ -144,6 +190,10 @@ fn columns_of(fact: &Fact) -> Columns<'_> {
         Fact::OwnerChanged { previous, owner, .. } => (None, previous.as_ref(), owner.as_ref(), None),
         Fact::Forgotten { previous, .. } => (None, previous.as_ref(), None, None),
         Fact::LeadUpdated { projection, .. } => (Some(LEAD_UPDATED), None, None, Some(json(projection))),
+        Fact::UnassignedOverdue { lead: _, since, ownership, projection } => {
+            let payload = OverduePayload { projection, unassigned_since: *since, unassigned_revision: *ownership };
+            (Some(LEAD_UPDATED), None, None, Some(json(&payload)))
+        }
         Fact::MemberUpserted(member) => (Some(MEMBER_UPSERTED), None, None, Some(json(member))),
         Fact::SettingsUpdated(settings) => (Some(SETTINGS_UPDATED), None, None, Some(json(settings))),
     };
@@ -160,10 +210,15 @@ fn fact_of(row: &Model) -> Result<Fact, Error> {
     let lead =
         || row.lead_id.as_deref().and_then(|id| LeadId::parse(id).ok()).ok_or_else(|| unreadable(row, "lead_id"));
     let (previous, owner) = (member_id(row, &row.previous_owner_id)?, member_id(row, &row.owner_id)?);
+    let notify = row.notice.as_deref() == Some(NEW_OWNER);
     Ok(match row.kind.as_str() {
-        "registered" => Fact::Registered { lead: lead()?, owner, projection: payload(row)? },
-        "assigned" | "reassigned" | "unassigned" => Fact::OwnerChanged { lead: lead()?, previous, owner },
+        "registered" => Fact::Registered { lead: lead()?, owner, notify, projection: payload(row)? },
+        "assigned" | "reassigned" | "unassigned" => Fact::OwnerChanged { lead: lead()?, previous, owner, notify },
         "forgotten" => Fact::Forgotten { lead: lead()?, previous },
+        LEAD_UPDATED if row.notice.as_deref() == Some(OVERDUE) => {
+            let OverduePayload { projection, unassigned_since: since, unassigned_revision: ownership } = payload(row)?;
+            Fact::UnassignedOverdue { lead: lead()?, since, ownership, projection }
+        }
         LEAD_UPDATED => Fact::LeadUpdated { lead: lead()?, projection: payload(row)? },
         MEMBER_UPSERTED => Fact::MemberUpserted(payload(row)?),
         SETTINGS_UPDATED => Fact::SettingsUpdated(payload(row)?),

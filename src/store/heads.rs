@@ -56,6 +56,7 @@ pub async fn lock(tx: &Tx, account: &AccountId) -> Result<Locked, Error> {
         changed_at: Set(0),
         facts_floor: Set(0),
         history_floor: Set(0),
+        overdue_at: Set(None),
     };
     let unless_known = OnConflict::column(Column::AccountId).do_nothing().to_owned();
     Entity::insert(row).on_conflict(unless_known).exec_without_returning(&tx.inner).await?;

@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::entity::fact::{Column, Entity, Model};
-use super::facts::{MEMBER_UPSERTED, OWNER_CHANGES, SETTINGS_UPDATED, commits_of, payload, unreadable};
+use super::facts::{MEMBER_UPSERTED, OWNER_CHANGES, SETTINGS_UPDATED, commits_of, is_published, payload, unreadable};
 use super::{Error, Readable};
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{AccountId, LeadId, MemberId, Revision};
@@ -111,13 +111,13 @@ pub async fn revision_before(
     Ok(before)
 }
 
-/// The last revision of an account, up to one, that changed an owner; the beginning, if there is none.
-pub async fn last_owner_change(at: &impl Readable, account: &AccountId, until: Revision) -> Result<Revision, Error> {
+/// The last revision of an account, up to one, that is published; the beginning, if there is none.
+pub async fn last_published(at: &impl Readable, account: &AccountId, until: Revision) -> Result<Revision, Error> {
     let row: Option<i64> = Entity::in_account(account)
         .select_only()
         .column(Column::Revision)
         .filter(Column::Revision.lte(until.0))
-        .filter(Column::Kind.is_in(OWNER_CHANGES))
+        .filter(is_published())
         .order_by_desc(Column::Revision)
         .limit(1)
         .into_tuple()
@@ -160,9 +160,8 @@ pub async fn ownerships_at(
 fn ownership_after(commit: &Commit) -> Option<Ownership> {
     let (lead, owner) = match commit.facts.first()? {
         Fact::Registered { lead, owner, .. } | Fact::OwnerChanged { lead, owner, .. } => (lead, owner),
-        Fact::Forgotten { .. } | Fact::LeadUpdated { .. } | Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => {
-            return None;
-        }
+        Fact::Forgotten { .. } | Fact::LeadUpdated { .. } | Fact::UnassignedOverdue { .. } => return None,
+        Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => return None,
     };
     Some(Ownership { lead: lead.clone(), owner: owner.clone(), since: commit.at, revision: commit.revision })
 }

@@ -31,6 +31,7 @@ pub(super) const TABLE: Table = Table {
         ("source", Kind::Text),
         ("attributes", Kind::Text),
         ("observed_at", Kind::BigInteger),
+        ("overdue_revision", Kind::BigInteger),
     ],
 };
 
@@ -45,7 +46,7 @@ const NONE: &str = "{}";
 
 /// Leads as rows.
 pub(super) fn rows(leads: &[Lead]) -> Rows {
-    Rows::of(leads.iter().map(|Lead { ownership, projection }| {
+    Rows::of(leads.iter().map(|Lead { ownership, projection, overdue }| {
         let [id, owner, since, revision] = row_of(ownership);
         let Projection { stage, stage_entered_at, closed, created_at, source, attributes, observed_at } = projection;
         [
@@ -60,6 +61,8 @@ pub(super) fn rows(leads: &[Lead]) -> Rows {
             source.as_str().into(),
             if attributes.as_ref().is_empty() { NONE.into() } else { json(attributes).into() },
             observed_at.0.into(),
+            // Of the ownership that others are told of: with the next one it says nothing any more, whoever writes that.
+            if *overdue { ownership.revision.0.into() } else { 0_i64.into() },
         ]
     }))
 }
@@ -136,11 +139,13 @@ where
         NONE => Attributes::default(),
         json => serde_json::from_str(json).map_err(|_| unreadable("attributes"))?,
     };
+    let revision: i64 = row.try_get_unchecked(3).map_err(broken)?;
+    let overdue_revision: i64 = row.try_get_unchecked(11).map_err(broken)?;
     take(LeadRef {
         id,
         owner,
         since: time(2)?,
-        revision: row.try_get_unchecked(3).map(Revision).map_err(broken)?,
+        revision: Revision(revision),
         stage: text(4)?,
         stage_entered_at: time(5)?,
         closed: row.try_get_unchecked(6).map_err(broken)?,
@@ -148,5 +153,6 @@ where
         source: Source::from_word(text(8)?).ok_or_else(|| unreadable("source"))?,
         attributes: attributes.as_ref(),
         observed_at: time(10)?,
+        overdue: overdue_revision == revision,
     })
 }

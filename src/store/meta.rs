@@ -4,6 +4,7 @@ use sea_orm::EntityTrait;
 
 use super::entity::store_meta;
 use super::{Error, Readable};
+use crate::domain::time::Timestamp;
 
 /// Facts about the database as a whole.
 #[derive(Clone)]
@@ -12,6 +13,8 @@ pub struct Meta {
     pub history_id: String,
     /// The key that its replicas authenticate page tokens with.
     pub token_key: [u8; 32],
+    /// Since when others are told of leads that nobody has owned for too long.
+    pub ageing_from: Timestamp,
 }
 
 /// Reads them.
@@ -26,7 +29,11 @@ pub async fn read(at: &impl Readable) -> Result<Meta, Error> {
         table: "store_meta",
         what: "a token_key that is not 64 hex digits".into(),
     })?;
-    Ok(Meta { history_id: value("history_id")?, token_key })
+    let ageing_from = value("ageing_from")?
+        .parse()
+        .map(Timestamp)
+        .map_err(|_| Error::Unreadable { table: "store_meta", what: "an ageing_from that is not a number".into() })?;
+    Ok(Meta { history_id: value("history_id")?, token_key, ageing_from })
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

@@ -3,6 +3,7 @@
 //! A [`Store`] hands out [`Tx`], the one key to every function that writes, and [`Snapshot`], in which everything is read as of
 //! one moment. Queries stand in one file per noun and speak the words of the domain.
 
+pub mod ageing;
 pub mod checkup;
 mod dialect;
 mod entity;

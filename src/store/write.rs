@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use super::table::{Rows, Table};
-use super::{Error, Tx, dialect, facts, leads, members, requests, settings};
-use crate::domain::book::Touched;
-use crate::domain::change::changes_owners;
+use super::{Error, Tx, ageing, dialect, facts, leads, members, requests, settings};
+use crate::domain::book::{Look, Touched};
 use crate::domain::fact::Commit;
 use crate::domain::ids::AccountId;
+use crate::domain::published::is_published;
 use crate::domain::time::Timestamp;
 
 /// What a batch of requests comes to.
@@ -29,7 +29,7 @@ pub struct Written<'a> {
 #[tracing::instrument(level = "debug", skip_all, fields(commits = written.commits.len()))]
 pub async fn write(tx: &Tx, account: &AccountId, written: &Written<'_>) -> Result<(), Error> {
     let Written { commits, touched, used, at } = *written;
-    let Touched { leads, ownerships, forgotten, members, settings } = touched;
+    let Touched { leads, ownerships, forgotten, members, settings, look } = touched;
     let out = Out { tx, account, backend: tx.inner.get_database_backend() };
     out.put(&leads::TABLE, Table::replace, leads::rows(leads)).await?;
     out.put(&leads::KEY, Table::delete, leads::key_rows(forgotten)).await?;
@@ -37,12 +37,20 @@ pub async fn write(tx: &Tx, account: &AccountId, written: &Written<'_>) -> Resul
     if let Some((settings, revision)) = settings {
         settings::put(tx, account, settings, *revision).await?;
     }
+    let look_by = match look {
+        Look::By(time) => *time,
+        Look::At(time) => {
+            ageing::look_at(tx, account, *time).await?;
+            None
+        }
+    };
     let usual = Usual {
         facts: facts::rows(commits),
         ownerships: leads::ownership_rows(ownerships),
         requests: requests::rows(used, at),
         head: commits.last().map(|last| [last.revision.0, last.at.0]).unwrap_or_default(),
-        to_publish: commits.iter().rfind(|commit| changes_owners(commit)).map_or(0, |commit| commit.revision.0),
+        look_by: look_by.map(|time| time.0),
+        to_publish: commits.iter().rfind(|commit| is_published(commit)).map_or(0, |commit| commit.revision.0),
     };
     match out.backend {
         DbBackend::Sqlite => out.one_by_one(usual).await,
@@ -57,6 +65,8 @@ struct Usual {
     requests: Rows,
     /// The revision of the head and its time. An earlier one than the present leaves the head where it is.
     head: [i64; 2],
+    /// When the account is to be looked at for leads that nobody has owned for too long, if not earlier.
+    look_by: Option<i64>,
     /// The last revision that others are to hear of; 0 if there is none.
     to_publish: i64,
 }
@@ -78,24 +88,20 @@ impl Out<'_> {
 
     /// In a database in the same process a statement costs no round trip.
     async fn one_by_one(&self, usual: Usual) -> Result<(), Error> {
-        let Usual { facts, ownerships, requests, head: [revision, at], to_publish } = usual;
+        let Usual { facts, ownerships, requests, head: [revision, at], look_by, to_publish } = usual;
         self.put(&facts::TABLE, Table::insert, facts).await?;
         self.put(&leads::OWNERSHIP, Table::update, ownerships).await?;
         self.put(&requests::TABLE, Table::insert, requests).await?;
         if to_publish > 0 {
             self.execute(&dialect::outbox::mark(self.backend, 2, 3), vec![to_publish.into(), at.into()]).await?;
         }
-        self.execute(
-            "UPDATE account_head SET revision = ?2, changed_at = ?3 WHERE account_id = ?1 AND revision < ?2",
-            vec![revision.into(), at.into()],
-        )
-        .await
+        self.execute(&move_head(self.backend, [2, 3, 4]), vec![revision.into(), at.into(), look_by.into()]).await
     }
 
     /// Everything in one round trip.
     async fn at_once(&self, usual: Usual) -> Result<(), Error> {
-        let Usual { facts, ownerships, requests, head: [revision, at], to_publish } = usual;
-        let mut parameters: Vec<Value> = vec![revision.into(), at.into(), to_publish.into()];
+        let Usual { facts, ownerships, requests, head: [revision, at], look_by, to_publish } = usual;
+        let mut parameters: Vec<Value> = vec![revision.into(), at.into(), to_publish.into(), look_by.into()];
         for (rows, table) in [(facts, &facts::TABLE), (ownerships, &leads::OWNERSHIP), (requests, &requests::TABLE)] {
             parameters.extend(rows.into_parameters(table, self.backend));
         }
@@ -110,18 +116,29 @@ impl Out<'_> {
     }
 }
 
+/// Moves the head of an account, which may be marked to be looked at with it: a time that is there already stays as it is, so that
+/// no index has to change.
+fn move_head(backend: DbBackend, [revision, at, look_by]: [usize; 3]) -> String {
+    let sign = if backend == DbBackend::Sqlite { '?' } else { '$' };
+    let look_by = dialect::ageing::earlier(backend, look_by);
+    format!(
+        "UPDATE account_head SET revision = {sign}{revision}, changed_at = {sign}{at}, overdue_at = {look_by} \
+         WHERE account_id = {sign}1 AND revision < {sign}{revision}"
+    )
+}
+
 /// All parts of a statement see the tables as they were before it: no two of these write the same one.
 static AT_ONCE: LazyLock<String> = LazyLock::new(|| {
     let backend = DbBackend::Postgres;
-    let of_facts = 5;
+    let of_facts = 6;
     let of_ownerships = of_facts + facts::TABLE.columns.len();
     let of_requests = of_ownerships + leads::OWNERSHIP.columns.len();
     format!(
-        "WITH facts AS ({}), ownerships AS ({}), requests AS ({}), marks AS ({}) \
-         UPDATE account_head SET revision = $2, changed_at = $3 WHERE account_id = $1 AND revision < $2",
+        "WITH facts AS ({}), ownerships AS ({}), requests AS ({}), marks AS ({}) {}",
         facts::TABLE.insert(backend, of_facts),
         leads::OWNERSHIP.update(backend, of_ownerships),
         requests::TABLE.insert(backend, of_requests),
         dialect::outbox::mark(backend, 4, 3),
+        move_head(backend, [2, 3, 5]),
     )
 });

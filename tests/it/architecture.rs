@@ -7,7 +7,8 @@ use crate::support::sources::{repository, rust_files, text};
 /// Lines a file may have, its tests not counted.
 const LINES: usize = 400;
 
-const CAPABILITIES: [&str; 8] = ["ledger", "ownership", "leads", "members", "accounts", "history", "watch", "publish"];
+const CAPABILITIES: [&str; 9] =
+    ["ledger", "ownership", "leads", "members", "accounts", "history", "watch", "publish", "ageing"];
 
 /// The lines of a file that are code of the service: without its tests, comments and literals of documentation.
 fn code(path: &str) -> Vec<String> {

@@ -200,7 +200,7 @@ async fn a_default_sender_has_a_name_and_an_address() {
         let account = world.account();
         let sender = |name: &str, email: &str| {
             let sender = DefaultSender { name: name.to_owned(), email: email.to_owned() };
-            account.set_settings(Settings { default_sender: Some(sender) })
+            account.set_settings(Settings { default_sender: Some(sender), ..Default::default() })
         };
         sender("", "a@example.com").refused_for("settings.default_sender.name").await;
         sender("A\n", "a@example.com").refused_for("settings.default_sender.name").await;

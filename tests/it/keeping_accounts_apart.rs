@@ -144,6 +144,7 @@ async fn every_method_answers_for_foreign_ids_as_for_ids_that_nobody_knows() {
         other
             .set_settings(pb::Settings {
                 default_sender: Some(pb::DefaultSender { name: "Theirs".into(), email: "t@example.com".into() }),
+                ..Default::default()
             })
             .ok()
             .await;

@@ -19,7 +19,9 @@
 mod support;
 
 mod admin_port;
+mod ageing;
 mod architecture;
+mod asking_to_notify;
 mod assigning;
 mod assigning_in_bulk;
 mod bad_input;

@@ -8,7 +8,8 @@ use crate::support::pb::{
 use crate::support::*;
 
 fn team() -> Settings {
-    Settings { default_sender: Some(DefaultSender { name: "Team".to_owned(), email: "team@example.com".to_owned() }) }
+    let sender = DefaultSender { name: "Team".to_owned(), email: "team@example.com".to_owned() };
+    Settings { default_sender: Some(sender), ..Settings::default() }
 }
 
 /// Per lead: who sends, by which step, and why it is not the owner.

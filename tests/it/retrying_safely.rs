@@ -40,6 +40,7 @@ async fn every_write_can_be_repeated() {
         let account = team(world).await;
         let settings = Settings {
             default_sender: Some(DefaultSender { name: "T".to_owned(), email: "t@example.com".to_owned() }),
+            ..Default::default()
         };
         let update = pb::LeadUpdate {
             lead_id: "L1".to_owned(),

@@ -10,6 +10,7 @@ async fn busy(world: &World) -> Account {
     account
         .set_settings(pb::Settings {
             default_sender: Some(pb::DefaultSender { name: "T".into(), email: "t@example.com".into() }),
+            ..Default::default()
         })
         .ok()
         .await;
@@ -27,24 +28,27 @@ async fn allow_forging(sql: &Sql) {
 }
 
 /// What is done to an account, and a word of the complaint. `$` stands for the account.
-const DAMAGES: [(&str, &str); 18] = [
+const DAMAGES: [(&str, &str); 21] = [
     ("delete from fact where account_id = $ and revision = 3", "not dense"),
     ("delete from fact where account_id = $ and revision = 5 and ordinal = 0", "ordinals of 5"),
     ("update fact set occurred_at = occurred_at - 3600000000 where account_id = $ and revision = 3", "the time of 3.0"),
     ("update fact set previous_owner_id = 'cem' where account_id = $ and revision = 3", "was owned by"),
     ("update fact set owner_id = 'cem' where account_id = $ and revision = 5 and ordinal = 0", "owner of L1"),
     ("update fact set payload = '{}' where account_id = $ and revision = 2 and ordinal = 0", "projection of L1"),
+    ("update fact set notice = 'new_owner' where account_id = $ and revision = 2 and ordinal = 1", "nobody to be told"),
     ("update account_head set revision = 6 where account_id = $", "not dense up to 6"),
     ("update account_head set changed_at = changed_at + 1 where account_id = $", "the head has another time"),
     ("delete from account_head where account_id = $", "without a head"),
     ("update lead set owner_id = null where account_id = $ and lead_id = 'L1'", "owner of L1"),
     ("update lead set owner_since = owner_since + 1 where account_id = $ and lead_id = 'L2'", "owner of L2"),
     ("update lead set revision = 1 where account_id = $ and lead_id = 'L2'", "owner of L2"),
+    ("update lead set overdue_revision = revision where account_id = $ and lead_id = 'L1'", "owner of L1"),
     ("update lead set stage = 'other' where account_id = $ and lead_id = 'L1'", "projection of L1"),
     ("delete from lead where account_id = $ and lead_id = 'L1'", "owner of L1"),
     ("update member set standing = 'inactive' where account_id = $ and member_id = 'anna'", "members"),
     ("delete from member where account_id = $ and member_id = 'ben'", "members"),
     ("update account_settings set default_sender_name = 'X' where account_id = $", "settings"),
+    ("update account_settings set notify_new_owner = true where account_id = $", "settings"),
     ("delete from account_settings where account_id = $", "settings"),
 ];
 

@@ -41,6 +41,9 @@ async fn a_fact_that_no_rule_could_have_made_is_refused_by_the_constraint_that_f
         let error = refusal(&db, &format!("{FACT} {values})")).await;
         assert!(error.contains(constraint), "{constraint}: {error}");
     }
+    let notice = FACT.replace("payload)", "payload, notice)");
+    let error = refusal(&db, &format!("{notice} 1, 0, 'assigned', 'l', NULL, 'm', 'ui', NULL, 'rumour')")).await;
+    assert!(error.contains("fact_notice_check"), "{error}");
 }
 
 #[tokio::test]
@@ -52,13 +55,16 @@ async fn a_snapshot_row_that_makes_no_sense_is_refused_by_the_constraint_that_fo
         "request VALUES ('a', 'c', 'r', 'Assign', x'00', 1, '{}', 0)"
     };
     let cases = [
-        ("account_head_facts_floor_check", "account_head VALUES ('a', -1, 0, 0, -1)"),
-        ("account_head_facts_floor_check", "account_head VALUES ('a', 1, 0, 2, 0)"),
-        ("account_head_history_floor_check", "account_head VALUES ('a', 1, 0, 0, 2)"),
-        ("lead_revision_check", "lead VALUES ('a', 'l', NULL, 0, 0, 's', 0, false, 0, 'ui', '{}', 0)"),
+        ("account_head_facts_floor_check", "account_head VALUES ('a', -1, 0, 0, -1, NULL)"),
+        ("account_head_facts_floor_check", "account_head VALUES ('a', 1, 0, 2, 0, NULL)"),
+        ("account_head_history_floor_check", "account_head VALUES ('a', 1, 0, 0, 2, NULL)"),
+        ("lead_revision_check", "lead VALUES ('a', 'l', NULL, 0, 0, 's', 0, false, 0, 'ui', '{}', 0, 0)"),
         ("member_standing_check", "member VALUES ('a', 'm', '', '', '', '', NULL, 'gone', NULL, 0)"),
         ("member_capacity_check", "member VALUES ('a', 'm', '', '', '', '', NULL, 'active', -1, 0)"),
-        ("account_settings_default_sender_check", "account_settings VALUES ('a', 'Ada', NULL, 1)"),
+        (
+            "account_settings_default_sender_check",
+            "account_settings VALUES ('a', 'Ada', NULL, 1, 0, false, NULL, NULL)",
+        ),
         ("request_fingerprint_check", short_fingerprint),
     ];
     for (constraint, row) in cases {
@@ -70,8 +76,8 @@ async fn a_snapshot_row_that_makes_no_sense_is_refused_by_the_constraint_that_fo
 #[tokio::test]
 async fn ids_order_by_their_bytes() {
     let (_scratch, db) = Scratch::migrated().await;
-    let heads =
-        "INSERT INTO account_head VALUES ('b', 0, 0, 0, 0), ('B', 0, 0, 0, 0), ('a-1', 0, 0, 0, 0), ('a0', 0, 0, 0, 0)";
+    let heads = "INSERT INTO account_head (account_id, revision, changed_at, facts_floor, history_floor)
+        VALUES ('b', 0, 0, 0, 0), ('B', 0, 0, 0, 0), ('a-1', 0, 0, 0, 0), ('a0', 0, 0, 0, 0)";
     db.execute_unprepared(heads).await.unwrap();
     let select = "SELECT account_id FROM account_head ORDER BY account_id";
     let statement = sea_orm::Statement::from_string(db.get_database_backend(), select);

@@ -67,7 +67,26 @@ async fn each_store_gets_an_identity_and_a_key_of_its_own() {
     }
 }
 
-const SELECT_META: &str = "SELECT value FROM store_meta ORDER BY key";
+const SELECT_META: &str = "SELECT value FROM store_meta WHERE key <> 'ageing_from' ORDER BY key";
+
+#[tokio::test]
+async fn when_ageing_begins_those_accounts_are_looked_at_whose_leads_may_have_begun_to_wait() {
+    let scratch = Scratch::empty().await;
+    let db = scratch.connect().await;
+    Migrator::up(&db, Some(12)).await.unwrap();
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
+    let head = "INSERT INTO account_head (account_id, revision, changed_at, facts_floor, history_floor) VALUES";
+    let an_hour = 3_600_000_000;
+    db.execute_unprepared(&format!("{head} ('quiet', 1, {}, 0, 0)", now - 25 * an_hour)).await.unwrap();
+    db.execute_unprepared(&format!("{head} ('busy', 1, {}, 0, 0)", now - 23 * an_hour)).await.unwrap();
+    migrate(&scratch.url).await.unwrap();
+    // The release before does not know better.
+    db.execute_unprepared(&format!("{head} ('new', 1, {now}, 0, 0)")).await.unwrap();
+    let select = "SELECT account_id FROM account_head WHERE overdue_at IS NOT NULL";
+    let rows = db.query_all_raw(sea_orm::Statement::from_string(db.get_database_backend(), select)).await.unwrap();
+    let marked: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    assert_eq!(marked, ["busy"]);
+}
 
 #[tokio::test]
 async fn a_new_sqlite_file_is_in_wal_mode() {

@@ -120,6 +120,7 @@ impl<'a> Shipment<'a> {
             default_owner_id: self.default_owner_id.clone(),
             failure_mode: FailureMode::SkipFailed.into(),
             context: Some(WriteContext { reason: self.reason.clone(), ..WriteContext::default() }),
+            notify_new_owner: false,
         };
         let context = self.context(&register);
         let request_id = if once { context.request_id } else { String::new() };

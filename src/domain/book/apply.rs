@@ -43,6 +43,10 @@ impl Book {
                 let known = self.leads.get(lead.as_str());
                 known.is_some_and(|known| known.owner == previous.as_ref().map(MemberId::as_str))
             }
+            Fact::UnassignedOverdue { lead, ownership, .. } => {
+                let known = self.leads.get(lead.as_str());
+                known.is_some_and(|known| known.owner.is_none() && known.revision == *ownership)
+            }
             Fact::MemberUpserted(_) | Fact::SettingsUpdated(_) => true,
         }
     }
@@ -54,6 +58,7 @@ impl Book {
             Fact::OwnerChanged { lead, owner, .. } => {
                 self.leads.set_owner(lead.as_str(), owner.as_ref(), commit.at, commit.revision);
             }
+            Fact::UnassignedOverdue { lead, .. } => self.leads.set_overdue(lead.as_str()),
             Fact::Registered { lead, .. } | Fact::LeadUpdated { lead, .. } | Fact::Forgotten { lead, .. } => {
                 let before = self.leads.get(lead.as_str()).and_then(LeadRef::to_lead);
                 match Lead::after(before, fact, commit.revision, commit.at) {

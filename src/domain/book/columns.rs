@@ -32,6 +32,7 @@ impl Columns {
             source: row.source,
             attributes,
             observed_at: row.observed_at,
+            overdue: row.overdue,
         }
     }
 

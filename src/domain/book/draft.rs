@@ -10,7 +10,9 @@ use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{LeadId, MemberId, Revision};
 use crate::domain::lead::{Lead, LeadRef, Ownership};
 use crate::domain::member::Member;
+use crate::domain::overdue::Limit;
 use crate::domain::settings::Settings;
+use crate::domain::time::Timestamp;
 
 /// How many leads somebody owns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +32,33 @@ pub struct Draft<'a> {
     members: HashMap<MemberId, Member>,
     settings: Option<(Settings, Revision)>,
     gained: HashMap<MemberId, Load>,
+    look: Look,
+}
+
+/// When an account is to be looked at for leads that nobody has owned for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// When it was to be looked at anyway, or at this time if that is earlier.
+    By(Option<Timestamp>),
+    /// At this time, if ever, whatever was before.
+    At(Option<Timestamp>),
+}
+
+impl Look {
+    /// At this time too, if not earlier.
+    fn and_by(self, time: Timestamp) -> Self {
+        let earlier = |before: Option<Timestamp>| Some(before.map_or(time, |before| before.min(time)));
+        match self {
+            Self::By(before) => Self::By(earlier(before)),
+            Self::At(before) => Self::At(earlier(before)),
+        }
+    }
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self::By(None)
+    }
 }
 
 /// A lead in a draft.
@@ -54,6 +83,8 @@ pub struct Touched {
     pub members: Vec<Member>,
     /// The settings, and the revision that last changed them.
     pub settings: Option<(Settings, Revision)>,
+    /// When the account is to be looked at for leads that nobody has owned for too long.
+    pub look: Look,
 }
 
 impl<'a> Draft<'a> {
@@ -66,6 +97,7 @@ impl<'a> Draft<'a> {
             members: HashMap::new(),
             settings: None,
             gained: HashMap::new(),
+            look: Look::default(),
         }
     }
 
@@ -96,6 +128,20 @@ impl<'a> Draft<'a> {
         Load { open: before.open + gained.open, closed: before.closed + gained.closed }
     }
 
+    /// The leads that have waited for an owner since some moment after this one, longest first. Without those that were touched: when
+    /// to look for them is settled.
+    pub fn waiting_after(&self, since: Timestamp) -> impl Iterator<Item = LeadRef<'_>> {
+        self.book.leads.waiting_after(since).filter(|lead| !self.leads.contains_key(lead.id))
+    }
+
+    /// The leads that wait were looked at. The next time is this, if any.
+    pub fn looked(&mut self, next: Option<Timestamp>) {
+        self.look = match self.look {
+            Look::By(Some(time)) | Look::At(Some(time)) => Look::At(next).and_by(time),
+            Look::By(None) | Look::At(None) => Look::At(next),
+        };
+    }
+
     /// Takes over what was decided for the next revision.
     pub fn absorb(&mut self, commit: &Commit) {
         for fact in &commit.facts {
@@ -103,24 +149,44 @@ impl<'a> Draft<'a> {
                 Fact::MemberUpserted(member) => {
                     self.members.insert(member.id.clone(), member.clone());
                 }
-                Fact::SettingsUpdated(settings) => self.settings = Some((settings.clone(), commit.revision)),
+                Fact::SettingsUpdated(settings) => self.absorb_settings(settings, commit),
                 Fact::Registered { lead, .. }
                 | Fact::OwnerChanged { lead, .. }
                 | Fact::Forgotten { lead, .. }
-                | Fact::LeadUpdated { lead, .. } => self.absorb_lead(lead, fact, commit),
+                | Fact::LeadUpdated { lead, .. }
+                | Fact::UnassignedOverdue { lead, .. } => self.absorb_lead(lead, fact, commit),
             }
         }
         self.revision = commit.revision;
     }
 
+    /// Where leads are overdue earlier or later than before, the account is looked at right away, to find out when.
+    fn absorb_settings(&mut self, settings: &Settings, commit: &Commit) {
+        let limit = Limit::micros(settings.overdue);
+        if limit != Limit::micros(self.settings().0.overdue) {
+            self.look = Look::At(limit.map(|_| commit.at));
+        }
+        self.settings = Some((settings.clone(), commit.revision));
+    }
+
     fn absorb_lead(&mut self, id: &LeadId, fact: &Fact, commit: &Commit) {
         let before = self.lead(id);
+        let waited = before.as_ref().is_some_and(|lead| lead.as_ref().waits());
         self.count(before.as_ref(), -1);
         let after = Lead::after(before, fact, commit.revision, commit.at);
         self.count(after.as_ref(), 1);
+        self.look_for(after.as_ref().filter(|_| !waited));
         let owner_only =
             matches!(fact, Fact::OwnerChanged { .. }) && self.leads.get(id).is_none_or(|drafted| drafted.owner_only);
         self.leads.insert(id.clone(), Drafted { lead: after, owner_only });
+    }
+
+    /// Sees to it that a lead is looked for, if it waits from now on.
+    fn look_for(&mut self, lead: Option<&Lead>) {
+        let Some(lead) = lead.map(Lead::as_ref).filter(|lead| lead.waits()) else { return };
+        if let Some(rule) = self.settings().0.overdue_rule(Timestamp::default()) {
+            self.look = self.look.and_by(rule.look_at(lead.since));
+        }
     }
 
     fn count(&mut self, lead: Option<&Lead>, by: i64) {
@@ -131,8 +197,12 @@ impl<'a> Draft<'a> {
 
     /// The state after the draft of everything it touched.
     pub fn into_touched(self) -> Touched {
-        let mut touched =
-            Touched { members: self.members.into_values().collect(), settings: self.settings, ..Touched::default() };
+        let mut touched = Touched {
+            members: self.members.into_values().collect(),
+            settings: self.settings,
+            look: self.look,
+            ..Touched::default()
+        };
         for (id, Drafted { lead, owner_only }) in self.leads {
             match lead {
                 Some(lead) if owner_only => touched.ownerships.push(lead.ownership),

@@ -4,6 +4,7 @@
 use super::ordered::{Ordered, Slot};
 use super::rows::{Row, Rows};
 use super::shelf::{Group, Order, Shelf};
+use super::waiting::Waiting;
 use crate::domain::time::Timestamp;
 
 /// What the leads of a group have in common. Numbers stand for interned words.
@@ -38,12 +39,13 @@ impl SortKey {
 /// Where a lead stands in an order.
 pub(super) type Position<'a> = (Timestamp, &'a str);
 
-/// All leads, thrice.
+/// All leads, thrice, and those that wait for an owner.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     groups: Shelf<GroupKey>,
     owners: Shelf<u32>,
     all: Shelf<()>,
+    pub(super) waiting: Waiting,
 }
 
 impl Index {
@@ -100,16 +102,18 @@ impl Index {
         let row = rows.row(slot);
         self.owners.enter(row.owner, slot, rows);
         self.groups.enter(row.group(), slot, rows);
+        self.waiting.enter(slot, rows);
     }
 
     fn leave_owner(&mut self, slot: Slot, rows: &Rows) {
         let row = rows.row(slot);
         self.owners.leave(row.owner, slot, rows);
         self.groups.leave(row.group(), slot, rows);
+        self.waiting.leave(slot, rows);
     }
 
     /// Bytes of memory it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.groups.bytes() + self.owners.bytes() + self.all.bytes()
+        self.groups.bytes() + self.owners.bytes() + self.all.bytes() + self.waiting.bytes()
     }
 }

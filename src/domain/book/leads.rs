@@ -63,6 +63,18 @@ impl Leads {
         self.index.put_down(slot, &self.columns.rows);
     }
 
+    /// Takes note that others are told of a lead: it waits no longer.
+    pub(super) fn set_overdue(&mut self, id: &str) {
+        let Some(slot) = self.slot(id) else { return };
+        self.index.waiting.leave(slot, &self.columns.rows);
+        self.columns.rows.set_overdue(slot);
+    }
+
+    /// The leads that have waited for an owner since some moment after this one, longest first.
+    pub(super) fn waiting_after(&self, since: Timestamp) -> impl Iterator<Item = LeadRef<'_>> {
+        self.index.waiting.after(since, &self.columns.rows).map(|slot| self.columns.lead(slot))
+    }
+
     /// Bytes of memory the leads take, indexes included.
     pub(super) fn bytes(&self) -> usize {
         self.columns.bytes() + allocated(self.table.allocation_size()) + self.index.bytes()

@@ -19,13 +19,14 @@ mod shelf;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod words;
 
 use std::sync::Arc;
 
 pub use apply::DoesNotFollow;
 pub use decide::Decision;
-pub use draft::{Draft, Load, Touched};
+pub use draft::{Draft, Load, Look, Touched};
 pub use index::SortKey;
 pub use roster::NameKey;
 pub use snapshot::Snapshot;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::columns::UNASSIGNED;
 use super::index::{GroupKey, Position, SortKey};
 use super::memory::{COUNTERS, allocated};
 use super::ordered::Slot;
@@ -9,6 +10,7 @@ use crate::domain::actor::Source;
 use crate::domain::attributes::AttributesRef;
 use crate::domain::ids::Revision;
 use crate::domain::lead::LeadRef;
+use crate::domain::overdue::waits;
 use crate::domain::time::Timestamp;
 
 /// Rows per chunk: so few that copying one for a snapshot takes microseconds, so many that a million leads are few chunks.
@@ -27,6 +29,7 @@ pub(super) struct Row {
     text: Text,
     pub(super) source: Source,
     pub(super) closed: bool,
+    pub(super) overdue: bool,
 }
 
 /// Where the id of a row stands in the text of its chunk, its attributes right behind it.
@@ -46,6 +49,11 @@ impl Text {
 impl Row {
     pub(super) fn group(&self) -> GroupKey {
         GroupKey { owner: self.owner, stage: self.stage, closed: self.closed }
+    }
+
+    /// Whether the lead waits for an owner.
+    pub(super) fn waits(&self) -> bool {
+        waits(self.owner != UNASSIGNED, self.closed, self.overdue)
     }
 
     /// What it takes in an answer, at most: ids, stage and times, and its attributes.
@@ -197,6 +205,7 @@ impl Rows {
                 text,
                 source: lead.source,
                 closed: lead.closed,
+                overdue: lead.overdue,
             });
         });
         slot
@@ -226,7 +235,16 @@ impl Rows {
     pub(super) fn set_owner(&mut self, slot: Slot, owner: u32, since: Timestamp, revision: Revision) {
         self.change(slot, |chunk, at| {
             if let Some(row) = &mut chunk.rows[at] {
-                (row.owner, row.since, row.revision) = (owner, since, revision);
+                (row.owner, row.since, row.revision, row.overdue) = (owner, since, revision, false);
+            }
+        });
+    }
+
+    /// Takes note that others are told of a lead.
+    pub(super) fn set_overdue(&mut self, slot: Slot) {
+        self.change(slot, |chunk, at| {
+            if let Some(row) = &mut chunk.rows[at] {
+                row.overdue = true;
             }
         });
     }
@@ -283,6 +301,12 @@ fn slot_at(chunk: usize, at: usize) -> Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_takes_no_more_than_a_line_of_the_cache() {
+        assert_eq!(size_of::<Option<Row>>(), 64);
+    }
+
     #[test]
     fn bytes_are_those_of_the_chunks_whatever_snapshots_share_them() {
         let mut rows = Rows::default();

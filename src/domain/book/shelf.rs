@@ -132,7 +132,7 @@ impl<K: Ord + Copy> Shelf<K> {
 }
 
 /// Compares a slot of a list to the one that is sought.
-fn against(rows: &Rows, slot: Slot, sort: SortKey) -> impl Fn(Slot) -> Ordering {
+pub(super) fn against(rows: &Rows, slot: Slot, sort: SortKey) -> impl Fn(Slot) -> Ordering {
     let sought = rows.position(slot, sort);
     move |other| rows.position(other, sort).cmp(&sought)
 }

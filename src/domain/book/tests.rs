@@ -9,7 +9,7 @@ use super::{Book, Snapshot, SortKey};
 use crate::domain::actor::{Actor, Origin, Source};
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::{CallerId, LeadId, MemberId, Revision};
-use crate::domain::lead::{Lead, Projection};
+use crate::domain::lead::{Lead, Ownership, Projection};
 use crate::domain::time::{TimeRange, Timestamp};
 
 const STAGES: [&str; 3] = ["", "Prospecting", "Won"];
@@ -20,6 +20,10 @@ fn lead_id(number: u8) -> LeadId {
 
 fn owner(number: u8) -> Option<MemberId> {
     (number > 0).then(|| MemberId::parse(&format!("m{number}")).unwrap())
+}
+
+fn changed(lead: LeadId, previous: Option<MemberId>, owner: Option<MemberId>) -> Fact {
+    Fact::OwnerChanged { lead, previous, owner, notify: false }
 }
 
 fn origin() -> Origin {
@@ -56,6 +60,12 @@ enum Step {
     Forget {
         lead: u8,
     },
+    /// Others are told that nobody owns it.
+    Tell {
+        lead: u8,
+    },
+    /// Which leads wait is kept from when it is first asked.
+    AskWaiting,
     /// An order that is asked for is kept from then on.
     Ask {
         owner: OwnerSelector,
@@ -69,8 +79,9 @@ fn step() -> impl Strategy<Value = Step> {
     );
     let assign = (0..40_u8, 0..4_u8).prop_map(|(lead, owner)| Step::Assign { lead, owner });
     let forget = (0..40_u8).prop_map(|lead| Step::Forget { lead });
+    let tell = (0..40_u8).prop_map(|lead| Step::Tell { lead });
     let ask = (selector(), sort()).prop_map(|(owner, sort)| Step::Ask { owner, sort });
-    prop_oneof![8 => put, 6 => assign, 2 => forget, 1 => ask]
+    prop_oneof![8 => put, 6 => assign, 2 => forget, 4 => tell, 1 => ask, 1 => Just(Step::AskWaiting)]
 }
 
 fn all_of(owner: OwnerSelector, sort: SortKey) -> ListQuery {
@@ -93,16 +104,25 @@ fn proceed(book: &mut Book, leads: &mut BTreeMap<LeadId, Lead>, steps: &[Step]) 
                 if leads.contains_key(&lead) {
                     Fact::LeadUpdated { lead, projection }
                 } else {
-                    Fact::Registered { lead, owner: owner(to), projection }
+                    Fact::Registered { lead, owner: owner(to), notify: false, projection }
                 }
             }
             Step::Assign { lead, owner: to } => {
                 let Some(known) = leads.get(&lead_id(lead)) else { continue };
-                Fact::OwnerChanged { lead: lead_id(lead), previous: known.ownership.owner.clone(), owner: owner(to) }
+                changed(lead_id(lead), known.ownership.owner.clone(), owner(to))
             }
             Step::Ask { owner, sort } => {
                 book.list(&all_of(owner, sort));
                 continue;
+            }
+            Step::AskWaiting => {
+                waiting(book, Timestamp(0));
+                continue;
+            }
+            Step::Tell { lead } => {
+                let Some(known) = leads.get(&lead_id(lead)).filter(|lead| lead.as_ref().waits()) else { continue };
+                let Ownership { since, revision: ownership, .. } = known.ownership;
+                Fact::UnassignedOverdue { lead: lead_id(lead), since, ownership, projection: known.projection.clone() }
             }
             Step::Forget { lead } => {
                 let Some(known) = leads.get(&lead_id(lead)) else { continue };
@@ -119,6 +139,11 @@ fn proceed(book: &mut Book, leads: &mut BTreeMap<LeadId, Lead>, steps: &[Step]) 
             None => drop(leads.remove(&id)),
         }
     }
+}
+
+/// The leads that have waited since some moment after this one.
+fn waiting(book: &Book, since: Timestamp) -> Vec<String> {
+    book.leads.waiting_after(since).map(|lead| lead.id.to_owned()).collect()
 }
 
 fn span() -> impl Strategy<Value = TimeRange> {
@@ -151,7 +176,7 @@ fn sort() -> impl Strategy<Value = SortKey> {
 }
 
 fn wanted(lead: &Lead, owner: &OwnerSelector, filter: &LeadFilter) -> bool {
-    let Lead { ownership, projection } = lead;
+    let Lead { ownership, projection, overdue: _ } = lead;
     let owned = match owner {
         OwnerSelector::Any => true,
         OwnerSelector::Unassigned => ownership.owner.is_none(),
@@ -209,7 +234,7 @@ proptest! {
         let mut expected = BTreeMap::<_, BTreeMap<_, (usize, usize)>>::from([(None, BTreeMap::new())]);
         let mut oldest = BTreeMap::new();
         for lead in leads.values().filter(|lead| wanted(lead, &OwnerSelector::Any, &filter)) {
-            let Lead { ownership, projection } = lead;
+            let Lead { ownership, projection, overdue: _ } = lead;
             let stages = expected.entry(ownership.owner.clone()).or_default();
             let (open, closed) = stages.entry(projection.stage.clone()).or_default();
             *(if projection.closed { closed } else { open }) += 1;
@@ -237,6 +262,21 @@ proptest! {
         let waiting: Vec<_> = leads.values().filter(|lead| lead.ownership.owner.is_none() && !lead.projection.closed).collect();
         prop_assert_eq!(book.unassigned(), waiting.len());
         prop_assert_eq!(book.snapshot().unassigned_since(), waiting.iter().map(|lead| lead.ownership.since).min());
+    }
+
+    #[test]
+    fn those_wait_who_are_open_and_owned_by_nobody_and_not_told_of(
+        steps in proptest::collection::vec(step(), 0..200), since in 0..50_i64,
+    ) {
+        let (book, leads) = after(&steps);
+        let mut expected: Vec<_> = leads
+            .into_values()
+            .filter(|lead| lead.ownership.owner.is_none() && !lead.projection.closed && !lead.overdue)
+            .filter(|lead| lead.ownership.since > Timestamp(since))
+            .collect();
+        expected.sort_by_key(|lead| key(lead, SortKey::Assigned));
+        let expected: Vec<_> = expected.iter().map(|lead| lead.ownership.lead.as_str()).collect();
+        prop_assert_eq!(waiting(&book, Timestamp(since)), expected);
     }
 
     #[test]
@@ -297,15 +337,17 @@ fn a_commit_that_lacks_what_it_builds_on_changes_nothing() {
     let mut apply = |revision, facts| {
         book.apply(&Commit { revision: Revision(revision), at: Timestamp(1), origin: origin(), facts }).is_ok()
     };
-    let registered =
-        |number| Fact::Registered { lead: lead_id(number), owner: None, projection: projection(0, false, 1, 1) };
+    let registered = |number| {
+        let projection = projection(0, false, 1, 1);
+        Fact::Registered { lead: lead_id(number), owner: None, notify: false, projection }
+    };
     assert!(apply(1, vec![registered(1)]));
     assert!(!apply(2, vec![registered(2), registered(1)]), "known already");
-    let unknown = Fact::OwnerChanged { lead: lead_id(9), previous: None, owner: anna.clone() };
+    let unknown = changed(lead_id(9), None, anna.clone());
     assert!(!apply(2, vec![unknown]), "not known");
-    let missed = Fact::OwnerChanged { lead: lead.clone(), previous: ben, owner: anna.clone() };
+    let missed = changed(lead.clone(), ben, anna.clone());
     assert!(!apply(2, vec![missed]), "owned by somebody else");
-    assert!(apply(2, vec![Fact::OwnerChanged { lead: lead.clone(), previous: None, owner: anna }]));
+    assert!(apply(2, vec![changed(lead.clone(), None, anna)]));
     assert!(!apply(3, vec![Fact::Forgotten { lead: lead.clone(), previous: None }]));
     assert_eq!((book.revision(), book.lead(lead.as_str()).unwrap().owner), (Revision(2), Some("m1")));
     assert_eq!(book.lead(lead_id(2).as_str()), None);

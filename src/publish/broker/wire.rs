@@ -31,11 +31,12 @@ pub(super) fn subject(account: &AccountId) -> String {
 /// The headers of an event. There is no `Nats-Msg-Id`: a broker that remembers the ids of messages that it has lost would
 /// acknowledge them again without keeping them.
 pub(super) fn headers(event: &Event, format: &Format) -> HeaderMap {
-    let Event { account, history, previous, first, last, last_ordinal, fragment, fragments, at, changes: _ } = event;
+    let Event { topic, account, history, previous, first, last, last_ordinal, fragment, fragments, at, content: _ } =
+        event;
     let mut headers = HeaderMap::new();
     let mut put = |name: &'static str, value: String| headers.insert(name, value);
     put("ce-specversion", "1.0".to_owned());
-    put("ce-type", format.data.to_owned());
+    put("ce-type", (format.data)(*topic).to_owned());
     put("ce-source", format!("/leadflip/ownership/{history}"));
     put("ce-id", format!("{account}.{first}-{last}.{fragment}"));
     put("ce-subject", account.to_string());
@@ -77,9 +78,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::domain::published::Topic;
 
     fn event(fragment: i32) -> Event {
         Event {
+            topic: Topic::Owners,
             account: AccountId::parse("acme").unwrap(),
             history: "h".into(),
             previous: Revision(3),
@@ -89,12 +92,12 @@ mod tests {
             fragment,
             fragments: 2,
             at: Timestamp(1_700_000_000_000_001),
-            changes: Bytes::new(),
+            content: Bytes::new(),
         }
     }
 
     fn format() -> Format {
-        Format { data: "test.Event", change: |_, _| {}, event: |event| event.changes.clone() }
+        Format { data: |_| "test.Event", item: |_, _| {}, intent: |_, _| {}, event: |event| event.content.clone() }
     }
 
     #[test]

@@ -2,14 +2,17 @@
 
 use ownership_proto::v1 as pb;
 use ownership_proto::v1::WriteContext;
+use pb::settings::UnassignedOverdue as Overdue;
 
 use super::reads::freshness;
+use super::time::{duration, duration_micros};
 use super::writes::{origin, outcome};
 use super::{Invalid, id};
 use crate::context::Freshness;
 use crate::domain::command::Action;
 use crate::domain::ids::{AccountId, CallerId, Revision};
 use crate::domain::outcome::{Answer, Results};
+use crate::domain::overdue::Limit;
 use crate::domain::settings::{DefaultSender, Settings};
 use crate::page::Read;
 use crate::rpc::call::{Ask, Mismatch, Order, Write};
@@ -41,10 +44,8 @@ impl Write for pb::UpdateSettingsRequest {
 
     fn order(self, caller: &CallerId) -> Result<Order<()>, Invalid> {
         let Self { account_id, settings, expected_revision, context } = self;
-        let pb::Settings { default_sender } = settings.ok_or_else(|| Invalid::not_set("settings"))?;
-        let default_sender = default_sender.map(|pb::DefaultSender { name, email }| DefaultSender { name, email });
-        let action =
-            Action::UpdateSettings { settings: Settings { default_sender }, expected: expected_revision.map(Revision) };
+        let settings = settings.ok_or_else(|| Invalid::not_set("settings"))?.into();
+        let action = Action::UpdateSettings { settings, expected: expected_revision.map(Revision) };
         let account = id(account_id, format_args!("account_id"))?;
         Ok(Order { account, origin: origin(context, caller)?, action, subject: () })
     }
@@ -56,10 +57,26 @@ impl Write for pb::UpdateSettingsRequest {
     }
 }
 
+impl From<pb::Settings> for Settings {
+    fn from(settings: pb::Settings) -> Self {
+        let pb::Settings { default_sender, notify_new_owner, unassigned_overdue } = settings;
+        let default_sender = default_sender.map(|pb::DefaultSender { name, email }| DefaultSender { name, email });
+        let overdue = unassigned_overdue.map(|limit| match limit {
+            Overdue::UnassignedOverdueAfter(span) => Limit::After(duration_micros(span)),
+            Overdue::NeverUnassignedOverdue(()) => Limit::Never,
+        });
+        Self { default_sender, notify_new_owner, overdue, overdue_from: None }
+    }
+}
+
 impl From<Settings> for pb::Settings {
     fn from(settings: Settings) -> Self {
-        let Settings { default_sender } = settings;
+        let Settings { default_sender, notify_new_owner, overdue, overdue_from: _ } = settings;
         let default_sender = default_sender.map(|DefaultSender { name, email }| pb::DefaultSender { name, email });
-        Self { default_sender }
+        let unassigned_overdue = overdue.map(|limit| match limit {
+            Limit::After(micros) => Overdue::UnassignedOverdueAfter(duration(micros)),
+            Limit::Never => Overdue::NeverUnassignedOverdue(()),
+        });
+        Self { default_sender, notify_new_owner, unassigned_overdue }
     }
 }

@@ -22,15 +22,15 @@ impl Write for pb::AssignRequest {
     }
 
     fn order(self, caller: &CallerId) -> Result<Order<LeadId>, Invalid> {
-        let Self { account_id, lead_id, owner_id, precondition: condition, context } = self;
+        let Self { account_id, lead_id, owner_id, precondition: condition, context, notify_new_owner } = self;
         let lead: LeadId = id(lead_id, format_args!("lead_id"))?;
         let item = AssignItem {
             lead: lead.clone(),
             owner: Some(id(owner_id, format_args!("owner_id"))?),
             precondition: precondition(condition, format_args!(""))?,
         };
-        let account = id(account_id, format_args!("account_id"))?;
-        Ok(Order { account, origin: origin(context, caller)?, action: single(item), subject: lead })
+        let (account, action) = (id(account_id, format_args!("account_id"))?, single(item, notify_new_owner));
+        Ok(Order { account, origin: origin(context, caller)?, action, subject: lead })
     }
 
     fn response(lead: LeadId, answer: Answer) -> Result<pb::AssignResponse, Mismatch> {
@@ -62,7 +62,7 @@ impl Write for pb::UnassignRequest {
         let condition = precondition(condition, format_args!(""))?;
         let item = AssignItem { lead: lead.clone(), owner: None, precondition: condition };
         let account = id(account_id, format_args!("account_id"))?;
-        Ok(Order { account, origin: origin(context, caller)?, action: single(item), subject: lead })
+        Ok(Order { account, origin: origin(context, caller)?, action: single(item, None), subject: lead })
     }
 
     fn response(lead: LeadId, answer: Answer) -> Result<pb::UnassignResponse, Mismatch> {
@@ -89,11 +89,11 @@ impl Write for pb::BulkAssignRequest {
     }
 
     fn order(self, caller: &CallerId) -> Result<Order<Vec<LeadId>>, Invalid> {
-        let Self { account_id, items, failure_mode: mode, context } = self;
+        let Self { account_id, items, failure_mode: mode, context, notify_new_owner: notify } = self;
         distinct(items.iter().map(|item| item.lead_id.as_str()), |index| format!("items[{index}].lead_id"))?;
         let items: Vec<_> = items.into_iter().enumerate().map(assign_item).collect::<Result<_, _>>()?;
         let subject = items.iter().map(|item| item.lead.clone()).collect();
-        let action = Action::Assign(Assign { items, mode: failure_mode(mode)? });
+        let action = Action::Assign(Assign { items, mode: failure_mode(mode)?, notify });
         let account = id(account_id, format_args!("account_id"))?;
         Ok(Order { account, origin: origin(context, caller)?, action, subject })
     }
@@ -112,8 +112,8 @@ impl Write for pb::BulkAssignRequest {
     }
 }
 
-fn single(item: AssignItem) -> Action {
-    Action::Assign(Assign { items: vec![item], mode: FailureMode::FailAll })
+fn single(item: AssignItem, notify: Option<bool>) -> Action {
+    Action::Assign(Assign { items: vec![item], mode: FailureMode::FailAll, notify })
 }
 
 /// The result of an order of one item, which is refused as a whole or not at all.

@@ -50,7 +50,7 @@ impl From<ChangeKind> for pb::ChangeKind {
 
 impl From<OwnerChange> for pb::OwnerChange {
     fn from(change: OwnerChange) -> Self {
-        let OwnerChange { revision, ordinal, lead, kind, previous, owner, at, origin } = change;
+        let OwnerChange { revision, ordinal, lead, kind, previous, owner, notify, at, origin } = change;
         let Origin { actor: Actor { caller, member }, source, reason, batch, request: _ } = origin;
         Self {
             revision: revision.0,
@@ -64,6 +64,7 @@ impl From<OwnerChange> for pb::OwnerChange {
             source: pb::Source::from(source).into(),
             reason,
             batch_id: batch.map(String::from).unwrap_or_default(),
+            notify_new_owner: notify,
         }
     }
 }

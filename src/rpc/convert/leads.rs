@@ -27,7 +27,7 @@ impl Write for pb::RegisterLeadsRequest {
     }
 
     fn order(self, caller: &CallerId) -> Result<Order<Vec<LeadId>>, Invalid> {
-        let Self { account_id, leads, default_owner_id, failure_mode: mode, context } = self;
+        let Self { account_id, leads, default_owner_id, failure_mode: mode, context, notify_new_owner: notify } = self;
         distinct(leads.iter().map(|lead| lead.lead_id.as_str()), |index| format!("leads[{index}].lead_id"))?;
         let leads: Vec<_> = leads.into_iter().enumerate().map(new_lead).collect::<Result<_, _>>()?;
         let subject = leads.iter().map(|lead| lead.lead.clone()).collect();
@@ -35,6 +35,7 @@ impl Write for pb::RegisterLeadsRequest {
             leads,
             default_owner: optional_id(default_owner_id, format_args!("default_owner_id"))?,
             mode: failure_mode(mode)?,
+            notify,
         });
         let account = id(account_id, format_args!("account_id"))?;
         Ok(Order { account, origin: origin(context, caller)?, action, subject })
@@ -162,7 +163,7 @@ impl From<Read<Lead>> for pb::GetLeadResponse {
 
 impl From<Lead> for pb::Lead {
     fn from(lead: Lead) -> Self {
-        let Lead { ownership, projection } = lead;
+        let Lead { ownership, projection, overdue } = lead;
         let Projection { stage, stage_entered_at, closed, created_at, source, attributes, observed_at: _ } = projection;
         Self {
             ownership: Some(ownership.into()),
@@ -172,6 +173,7 @@ impl From<Lead> for pb::Lead {
             created_at: Some(to_timestamp(created_at)),
             source: pb::Source::from(source).into(),
             attributes: attributes.as_ref().iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            unassigned_overdue: overdue,
         }
     }
 }

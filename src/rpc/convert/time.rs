@@ -20,6 +20,12 @@ pub(super) fn duration_micros(duration: Duration) -> i64 {
     micros(seconds, nanos)
 }
 
+/// A span for the contract.
+pub(super) fn duration(micros: i64) -> Duration {
+    let Timestamp { seconds, nanos } = to_timestamp(domain::Timestamp(micros));
+    Duration { seconds, nanos }
+}
+
 fn micros(seconds: i64, nanos: i32) -> i64 {
     seconds.saturating_mul(MICROS_PER_SECOND).saturating_add(i64::from(nanos).div_euclid(NANOS_PER_MICRO))
 }

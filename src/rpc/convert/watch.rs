@@ -140,9 +140,9 @@ mod tests {
     fn fact() -> impl Strategy<Value = Fact> {
         let lead = "[A-Z]{1,40}".prop_map(|id| LeadId::parse(&id).unwrap());
         (lead, member(), member(), 0..3).prop_map(|(lead, previous, owner, kind)| match kind {
-            0 => Fact::OwnerChanged { lead, previous, owner },
+            0 => Fact::OwnerChanged { lead, notify: owner.is_some(), previous, owner },
             1 => Fact::Forgotten { lead, previous },
-            _ => Fact::SettingsUpdated(Settings { default_sender: None }),
+            _ => Fact::SettingsUpdated(Settings::default()),
         })
     }
 

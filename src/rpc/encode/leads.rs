@@ -59,6 +59,7 @@ fn write_lead(message: &mut Writer, lead: LeadRef<'_>) {
             entry.text(2, value);
         });
     }
+    message.number(8, lead.overdue);
 }
 
 fn write_ownership(message: &mut Writer, ownership: OwnershipRef<'_>) {
@@ -88,7 +89,7 @@ mod tests {
             times in proptest::array::uniform3(-3_000_000_000_000_000_i64..3_000_000_000_000_000),
             revision in 0..i64::MAX,
             stage in "[ -~äß]{0,64}",
-            closed in any::<bool>(),
+            (closed, overdue) in any::<(bool, bool)>(),
             attributes in proptest::collection::btree_map("[a-z]{1,64}", "[ -~]{0,256}", 0..4),
         ) -> Lead {
             Lead {
@@ -107,6 +108,7 @@ mod tests {
                     attributes: attributes.into_iter().collect::<Attributes>(),
                     observed_at: Timestamp(0),
                 },
+                overdue,
             }
         }
     }

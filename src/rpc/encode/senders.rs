@@ -191,7 +191,7 @@ mod tests {
         book.load_member(member("anna", Standing::Active));
         book.load_member(member("gone", Standing::Inactive));
         let default = DefaultSender { name: "Team".into(), email: "team@example.com".into() };
-        book.load_settings(Settings { default_sender: Some(default) }, Revision(1));
+        book.load_settings(Settings { default_sender: Some(default), ..Settings::default() }, Revision(1));
         for number in 0..10_000 {
             let owner = [Some("anna"), Some("gone"), None][number % 3];
             book.load_lead(LeadRef::named(&format!("L{number}"), owner));

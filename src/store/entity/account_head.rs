@@ -11,6 +11,7 @@ pub(in crate::store) struct Model {
     pub(in crate::store) changed_at: i64,
     pub(in crate::store) facts_floor: i64,
     pub(in crate::store) history_floor: i64,
+    pub(in crate::store) overdue_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,10 @@ pub(in crate::store) struct Model {
     pub(in crate::store) default_sender_name: Option<String>,
     pub(in crate::store) default_sender_email: Option<String>,
     pub(in crate::store) revision: i64,
+    pub(in crate::store) notices_revision: i64,
+    pub(in crate::store) notify_new_owner: bool,
+    pub(in crate::store) overdue_after: Option<i64>,
+    pub(in crate::store) overdue_from: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

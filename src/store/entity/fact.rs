@@ -23,6 +23,7 @@ pub(in crate::store) struct Model {
     pub(in crate::store) batch_id: Option<String>,
     pub(in crate::store) request_id: Option<String>,
     pub(in crate::store) payload: Option<String>,
+    pub(in crate::store) notice: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

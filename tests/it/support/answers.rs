@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use ownership_proto::v1::settings::UnassignedOverdue;
 use ownership_proto::v1::*;
 use serde_json::{Value, json};
 
@@ -71,7 +72,9 @@ impl Book {
         let answered: Vec<Value> = self.members.iter().map(member).collect();
         same("members", answered.iter().collect(), members, complaints);
         let revision = rows.settings.as_ref().map_or(0, |row| row.revision);
-        let settings = rows.settings.as_ref().map_or(json!({}), |row| row.settings.clone());
+        let mut settings = rows.settings.as_ref().map_or(json!({}), |row| row.settings.clone());
+        // Nobody is told since when.
+        settings.as_object_mut().expect("an object").remove("overdue_from");
         let answered = (settings_json(&self.settings), self.settings.settings_revision, self.settings.revision);
         same("settings", vec![answered], vec![(settings, revision, head.revision)], complaints);
         match &self.changes {
@@ -109,6 +112,7 @@ fn listed(leads: &[Lead]) -> Vec<Listed> {
             "created_at": micros(&lead.created_at),
             "source": word(lead.source().as_str_name(), "SOURCE_"),
             "attributes": attributes,
+            "overdue": lead.unassigned_overdue,
         });
         let since = micros(&ownership.owner_since);
         (id.to_owned(), owner.map(str::to_owned), since, ownership.revision, projection)
@@ -133,6 +137,7 @@ fn sorted(leads: &BTreeMap<String, LeadRow>, order: LeadOrder) -> Vec<Listed> {
     let show = |(id, row): (&String, &LeadRow)| {
         let mut projection = row.projection.clone();
         projection.as_object_mut().expect("an object").remove("observed_at");
+        projection["overdue"] = json!(row.overdue);
         (id.clone(), row.owner.clone(), row.owner_since, row.revision, projection)
     };
     rows.into_iter().map(show).collect()
@@ -182,16 +187,24 @@ fn member(member: &Member) -> Value {
 fn settings_json(answer: &GetSettingsResponse) -> Value {
     let settings = answer.settings.clone().unwrap_or_default();
     let sender = settings.default_sender.map(|sender| json!({ "name": sender.name, "email": sender.email }));
-    without_nulls(json!({ "default_sender": sender }))
+    let notify = settings.notify_new_owner.then_some(true);
+    let overdue = settings.unassigned_overdue.map(|limit| match limit {
+        UnassignedOverdue::NeverUnassignedOverdue(()) => json!("never"),
+        UnassignedOverdue::UnassignedOverdueAfter(span) => {
+            json!({ "after": span.seconds * 1_000_000 + i64::from(span.nanos) / 1_000 })
+        }
+    });
+    without_nulls(json!({ "default_sender": sender, "notify_new_owner": notify, "overdue": overdue }))
 }
 
 /// What a change says that was answered or published, to be compared with `fact_entry`.
 pub fn change_entry(change: &OwnerChange) -> Vec<String> {
     let actor = change.actor.clone().unwrap_or_default();
+    let notify_new_owner = change.notify_new_owner.then(|| "new_owner".to_owned());
     entry(
         (change.revision, i64::from(change.ordinal), micros(&change.occurred_at)),
         [&change.lead_id, &word(change.kind().as_str_name(), "CHANGE_KIND_"), &actor.caller_id, &change.reason],
-        [&change.previous_owner_id, &change.owner_id, &actor.member_id],
+        [&change.previous_owner_id, &change.owner_id, &actor.member_id, &notify_new_owner],
         [&word(change.source().as_str_name(), "SOURCE_"), &change.batch_id],
     )
 }
@@ -201,7 +214,7 @@ pub fn fact_entry(fact: &Fact) -> Vec<String> {
     entry(
         (fact.revision, fact.ordinal, fact.occurred_at),
         [&fact.lead.clone().unwrap_or_default(), &fact.kind, &fact.caller, &fact.reason],
-        [&fact.previous_owner, &fact.owner, &fact.actor_member],
+        [&fact.previous_owner, &fact.owner, &fact.actor_member, &fact.notice],
         [&fact.source, &fact.batch.clone().unwrap_or_default()],
     )
 }
@@ -209,12 +222,12 @@ pub fn fact_entry(fact: &Fact) -> Vec<String> {
 fn entry(
     position: (i64, i64, i64),
     texts: [&String; 4],
-    members: [&Option<String>; 3],
+    options: [&Option<String>; 4],
     origin: [&String; 2],
 ) -> Vec<String> {
     let mut entry = vec![format!("{position:?}")];
     entry.extend(texts.into_iter().cloned());
-    entry.extend(members.into_iter().map(|member| format!("{member:?}")));
+    entry.extend(options.into_iter().map(|option| format!("{option:?}")));
     entry.extend(origin.into_iter().cloned());
     entry
 }

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::answers::{change_entry, fact_entry};
-use super::fold::is_owner_change;
-use super::pb::OwnersChanged;
-use super::stream::Message;
+use super::at;
+use super::fold::{is_overdue, is_owner_change};
+use super::pb::{OverdueLead, OwnersChanged};
+use super::stream::{Message, OVERDUE};
 use super::tables::{Fact, Tables};
 
 /// What can be wrong.
@@ -33,6 +34,8 @@ pub enum Fault {
     Fragment,
     /// Subject or headers do not say what the data says.
     Mislabelled,
+    /// Others are to notify somebody else than the changes say, or of something else.
+    Misdirected,
 }
 
 /// What is wrong, and where.
@@ -68,7 +71,8 @@ fn judge(messages: &[Message], tables: &Tables, to_the_end: bool) -> Vec<Complai
     let mut complaints = Complaints(Vec::new());
     let mut accounts: BTreeMap<&str, Stretch<'_>> = BTreeMap::new();
     for (account, rows) in &tables.0 {
-        accounts.entry(account).or_default().log = rows.facts.iter().filter(|fact| is_owner_change(fact)).collect();
+        let is_published = |fact: &&Fact| is_owner_change(fact) || is_overdue(fact);
+        accounts.entry(account).or_default().log = rows.facts.iter().filter(is_published).collect();
     }
     for message in messages {
         describes_itself(message, &mut complaints);
@@ -77,6 +81,7 @@ fn judge(messages: &[Message], tables: &Tables, to_the_end: bool) -> Vec<Complai
     for (account, stretch) in &accounts {
         stretch.chain(account, to_the_end, &mut complaints);
         stretch.changes(account, to_the_end, &mut complaints);
+        stretch.intents(account, &mut complaints);
     }
     complaints.0
 }
@@ -89,7 +94,7 @@ impl Complaints {
     }
 }
 
-/// The owner changes of one account, and its messages.
+/// What is to be published of one account, and its messages.
 #[derive(Default)]
 struct Stretch<'a> {
     log: Vec<&'a Fact>,
@@ -130,15 +135,15 @@ impl Stretch<'_> {
         let places: BTreeMap<(i64, i64), usize> = self.log.iter().enumerate().map(place).collect();
         let (mut seen, mut next) = (vec![false; self.log.len()], 0);
         let published =
-            self.messages.iter().flat_map(|message| message.event.changes.iter().zip(std::iter::repeat(message)));
-        for (change, message) in published {
-            let told = format!("message {} of {account}: {}.{}", message.sequence, change.revision, change.ordinal);
-            let Some(&place) = places.get(&(change.revision, i64::from(change.ordinal))) else {
+            self.messages.iter().flat_map(|message| items(message).into_iter().zip(std::iter::repeat(message)));
+        for ((at, said), message) in published {
+            let told = format!("message {} of {account}: {}.{}", message.sequence, at.0, at.1);
+            let Some(&place) = places.get(&at) else {
                 complaints.add(Fault::Invented, told);
                 continue;
             };
-            if change_entry(change) != fact_entry(self.log[place]) {
-                complaints.add(Fault::Different, format!("{told} is {:?} in the log and {change:?}", self.log[place]));
+            if said != logged(self.log[place]) {
+                complaints.add(Fault::Different, format!("{told} is {:?} in the log and {said:?}", self.log[place]));
             }
             match seen[place] {
                 true => complaints.add(Fault::Twice, told),
@@ -155,6 +160,45 @@ impl Stretch<'_> {
             complaints.add(Fault::Missing, text);
         }
     }
+
+    /// Each revision and new owner who is to be told has one intent, in the message with which the revision is whole.
+    fn intents(&self, account: &str, complaints: &mut Complaints) {
+        let mut expected: BTreeMap<(i64, &str), i32> = BTreeMap::new();
+        for Message { sequence, event, .. } in &self.messages {
+            for change in event.changes.iter().filter(|change| change.notify_new_owner) {
+                *expected.entry((change.revision, change.owner_id())).or_default() += 1;
+            }
+            let told = event.intents.iter().map(|it| ((it.revision, it.owner_id.as_str()), it.lead_count));
+            let due = if is_open(event) { BTreeMap::new() } else { std::mem::take(&mut expected) };
+            if !told.eq(due) {
+                complaints.add(Fault::Misdirected, format!("message {sequence} of {account}: {:?}", event.intents));
+            }
+        }
+    }
+}
+
+/// What a message tells of: where that stands in the log, and what is said of it.
+fn items(message: &Message) -> Vec<((i64, i64), Vec<String>)> {
+    let changes = message.event.changes.iter().map(|it| ((it.revision, i64::from(it.ordinal)), change_entry(it)));
+    let overdue = message.overdue.iter().map(|it| ((it.revision, i64::from(it.ordinal)), vec![format!("{it:?}")]));
+    changes.chain(overdue).collect()
+}
+
+/// What is to be said of a fact.
+fn logged(fact: &Fact) -> Vec<String> {
+    if !is_overdue(fact) {
+        return fact_entry(fact);
+    }
+    let payload = |field: &str| fact.payload.as_ref().and_then(|it| it[field].as_i64()).expect("a number");
+    let lead = OverdueLead {
+        revision: fact.revision,
+        ordinal: fact.ordinal as i32,
+        lead_id: fact.lead.clone().expect("a lead"),
+        unassigned_since: Some(at(payload("unassigned_since"))),
+        unassigned_revision: payload("unassigned_revision"),
+        occurred_at: Some(at(fact.occurred_at)),
+    };
+    vec![format!("{lead:?}")]
 }
 
 /// Whether fragments are to follow.
@@ -164,8 +208,8 @@ fn is_open(event: &OwnersChanged) -> bool {
 
 /// The headers and the subject say what the data says.
 fn describes_itself(message: &Message, complaints: &mut Complaints) {
-    let Message { sequence, subject, headers, event } = message;
-    for (name, value) in labels(event) {
+    let Message { sequence, subject, headers, data: _, event, overdue: _ } = message;
+    for (name, value) in labels(message) {
         if headers.get(name) != Some(&value) {
             let text = format!("message {sequence}: {name} is {:?}, not {value}", headers.get(name));
             complaints.add(Fault::Mislabelled, text);
@@ -176,9 +220,9 @@ fn describes_itself(message: &Message, complaints: &mut Complaints) {
         complaints
             .add(Fault::Mislabelled, format!("message {sequence} of {account} stands under {subject}: {headers:?}"));
     }
-    let revisions =
-        event.changes.first().zip(event.changes.last()).map(|(first, last)| (first.revision, last.revision));
-    if revisions != Some((event.first_revision, event.last_revision)) || event.changes.len() > 500 {
+    let items = items(message);
+    let revisions = items.first().zip(items.last()).map(|((first, _), (last, _))| (first.0, last.0));
+    if revisions != Some((event.first_revision, event.last_revision)) || items.len() > 500 {
         complaints.add(Fault::Mislabelled, format!("message {sequence} of {account} holds {revisions:?}"));
     }
 }
@@ -188,12 +232,14 @@ fn subject_of(account: &str) -> String {
 }
 
 /// The headers that follow from the data.
-fn labels(event: &OwnersChanged) -> [(&'static str, String); 15] {
-    let OwnersChanged { account_id, history_id, fragment, fragment_count, changes, .. } = event;
+fn labels(message: &Message) -> [(&'static str, String); 15] {
+    let Message { event, overdue, .. } = message;
+    let OwnersChanged { account_id, history_id, fragment, fragment_count, .. } = event;
+    let kind = if overdue.is_empty() { "leadflip.ownership.v1.OwnersChanged" } else { OVERDUE };
     let (first, last, previous) = (event.first_revision, event.last_revision, event.previous_revision);
     [
         ("ce-specversion", "1.0".to_owned()),
-        ("ce-type", "leadflip.ownership.v1.OwnersChanged".to_owned()),
+        ("ce-type", kind.to_owned()),
         ("ce-source", format!("/leadflip/ownership/{history_id}")),
         ("ce-id", format!("{account_id}.{first}-{last}.{fragment}")),
         ("ce-subject", account_id.clone()),
@@ -204,7 +250,7 @@ fn labels(event: &OwnersChanged) -> [(&'static str, String); 15] {
         ("ce-previousrevision", previous.to_string()),
         ("ce-firstrevision", first.to_string()),
         ("ce-lastrevision", last.to_string()),
-        ("ce-lastordinal", changes.last().map_or(-1, |last| last.ordinal).to_string()),
+        ("ce-lastordinal", items(message).last().map_or(-1, |((_, ordinal), _)| *ordinal).to_string()),
         ("ce-fragment", fragment.to_string()),
         ("ce-fragmentcount", fragment_count.to_string()),
     ]
@@ -212,8 +258,10 @@ fn labels(event: &OwnersChanged) -> [(&'static str, String); 15] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pb::{Actor, ChangeKind, OwnerChange, Source};
-    use super::super::{at, tables::AccountRows};
+    use bytes::Bytes;
+
+    use super::super::pb::{Actor, ChangeKind, NotificationIntent, OwnerChange, Source};
+    use super::super::tables::AccountRows;
     use super::*;
 
     fn fact(revision: i64, ordinal: i64) -> Fact {
@@ -231,6 +279,7 @@ mod tests {
             reason: "holiday".to_owned(),
             batch: None,
             payload: None,
+            notice: None,
         }
     }
 
@@ -247,6 +296,7 @@ mod tests {
             source: Source::Api.into(),
             reason: "holiday".to_owned(),
             batch_id: String::new(),
+            notify_new_owner: false,
         }
     }
 
@@ -272,8 +322,10 @@ mod tests {
             fragment,
             fragment_count: count,
             changes: changes.iter().map(|&(revision, ordinal)| change(revision, ordinal)).collect(),
+            intents: Vec::new(),
         };
-        Message { sequence: 0, subject: String::new(), headers: BTreeMap::new(), event }
+        let (subject, headers, data) = (String::new(), BTreeMap::new(), Bytes::new());
+        Message { sequence: 0, subject, headers, data, event, overdue: Vec::new() }
     }
 
     /// What the log says: 4 in two fragments, 5 and 6 in one message.
@@ -293,7 +345,7 @@ mod tests {
         for (message, sequence) in messages.iter_mut().zip(1..) {
             message.sequence = sequence;
             message.subject = subject_of(&message.event.account_id);
-            message.headers = labels(&message.event).map(|(name, value)| (name.to_owned(), value)).into();
+            message.headers = labels(message).map(|(name, value)| (name.to_owned(), value)).into();
         }
         messages
     }
@@ -347,7 +399,8 @@ mod tests {
         sees(Fault::Invented, |messages| messages.insert(1, message("a", 1, (1, 1), &[(2, 0)])));
         sees(Fault::Invented, |messages| messages[5].event.changes.push(change(6, 1)));
         sees(Fault::Invented, |messages| messages.push(message("c", 0, (1, 1), &[(1, 0)])));
-        let differences: [fn(&mut OwnerChange); 9] = [
+        sees(Fault::Invented, |messages| messages[1].overdue.push(OverdueLead { revision: 2, ..Default::default() }));
+        let differences: [fn(&mut OwnerChange); 10] = [
             |change| change.lead_id.push('x'),
             |change| change.set_kind(ChangeKind::Assigned),
             |change| change.previous_owner_id = None,
@@ -357,10 +410,23 @@ mod tests {
             |change| change.set_source(Source::Import),
             |change| change.reason.clear(),
             |change| change.batch_id.push('x'),
+            |change| change.notify_new_owner = true,
         ];
         for differ in differences {
             sees(Fault::Different, |messages| differ(&mut messages[5].event.changes[1]));
         }
+    }
+
+    #[test]
+    fn somebody_who_is_to_be_told_and_is_not_or_the_other_way_round_is_seen() {
+        let intent = |lead_count| NotificationIntent { revision: 3, owner_id: "ben".to_owned(), lead_count };
+        sees(Fault::Misdirected, |messages| messages[1].event.intents.push(intent(1)));
+        sees(Fault::Misdirected, |messages| messages[1].event.changes[0].notify_new_owner = true);
+        sees(Fault::Misdirected, |messages| {
+            messages[1].event.changes[0].notify_new_owner = true;
+            messages[1].event.intents.push(intent(2));
+        });
+        sees(Fault::Misdirected, |messages| messages[2].event.intents.push(intent(1)));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub struct LeadState {
     pub since: i64,
     pub revision: i64,
     pub projection: Value,
+    pub overdue: bool,
 }
 
 impl State {
@@ -47,6 +48,11 @@ pub fn is_owner_change(fact: &Fact) -> bool {
     ["registered", "assigned", "reassigned", "unassigned", "forgotten"].contains(&fact.kind.as_str())
 }
 
+/// Whether a fact tells others that nobody has owned a lead for too long.
+pub fn is_overdue(fact: &Fact) -> bool {
+    fact.notice.as_deref() == Some("overdue")
+}
+
 fn apply(state: &mut State, fact: &Fact) -> Result<(), String> {
     match fact.kind.as_str() {
         "member_upserted" => {
@@ -58,6 +64,7 @@ fn apply(state: &mut State, fact: &Fact) -> Result<(), String> {
             state.settings = Some(without_nulls(fact.payload.clone().ok_or("no payload")?));
             state.settings_revision = fact.revision;
         }
+        "lead_updated" if is_overdue(fact) => tell_overdue(state, fact)?,
         "lead_updated" => {
             let id = fact.lead.as_ref().ok_or("no lead")?;
             let lead = state.leads.get_mut(id).ok_or("an unknown lead is updated")?;
@@ -65,6 +72,21 @@ fn apply(state: &mut State, fact: &Fact) -> Result<(), String> {
         }
         _ => change_owner(state, fact)?,
     }
+    Ok(())
+}
+
+/// Others are told of a lead that nobody owns: once for each ownership, of the one it has, and nothing else changes.
+fn tell_overdue(state: &mut State, fact: &Fact) -> Result<(), String> {
+    let id = fact.lead.as_ref().ok_or("no lead")?;
+    let lead = state.leads.get_mut(id).ok_or("an unknown lead is overdue")?;
+    let mut payload = fact.payload.clone().ok_or("no payload")?;
+    let known = payload.as_object_mut().ok_or("no object")?;
+    let [since, revision] = ["unassigned_since", "unassigned_revision"].map(|field| known.remove(field));
+    let episode = (Some(json!(lead.since)), Some(json!(lead.revision)));
+    if (since, revision) != episode || lead.owner.is_some() || lead.overdue || lead.projection != payload {
+        return Err(format!("{id} is told to be overdue as {fact:?}, and is {lead:?}"));
+    }
+    lead.overdue = true;
     Ok(())
 }
 
@@ -90,6 +112,10 @@ fn change_owner(state: &mut State, fact: &Fact) -> Result<(), String> {
     if !fits {
         return Err(format!("{id}: {} from {:?} to {:?}", fact.kind, fact.previous_owner, fact.owner));
     }
+    let told = fact.notice.as_deref() == Some("new_owner");
+    if told && (fact.owner.is_none() || fact.owner == fact.actor_member) {
+        return Err(format!("{id}: nobody to be told of it but who did it: {fact:?}"));
+    }
     if fact.kind == "forgotten" {
         state.leads.remove(&id);
         return Ok(());
@@ -99,6 +125,6 @@ fn change_owner(state: &mut State, fact: &Fact) -> Result<(), String> {
         None => fact.payload.clone().unwrap_or(json!(null)),
     };
     let (since, revision) = (fact.occurred_at, fact.revision);
-    state.leads.insert(id, LeadState { owner: fact.owner.clone(), since, revision, projection });
+    state.leads.insert(id, LeadState { owner: fact.owner.clone(), since, revision, projection, overdue: false });
     Ok(())
 }

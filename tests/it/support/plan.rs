@@ -124,7 +124,7 @@ fn origin(number: usize, request: Option<Uuid>) -> Origin {
 pub fn foundations(account: usize, replica: usize) -> [Attempt; 2] {
     let members = Action::UpsertMembers((0..MEMBERS).map(|number| upsert(number, Standing::Active, 0)).collect());
     let leads = (0..LEADS).map(|number| new_lead(number, None)).collect();
-    let leads = Action::Register(Register { leads, default_owner: None, mode: FailureMode::FailAll });
+    let leads = Action::Register(Register { leads, default_owner: None, mode: FailureMode::FailAll, notify: false });
     [members, leads].map(|action| Attempt {
         account,
         replica,
@@ -137,7 +137,7 @@ pub fn foundations(account: usize, replica: usize) -> [Attempt; 2] {
 /// Changes something in any case, so that everything that was sent through the same door before is over when it is answered.
 pub fn last_word(account: usize, replica: usize) -> Attempt {
     let sender = DefaultSender { name: format!("through {replica}"), email: "team@example.com".to_owned() };
-    let settings = Settings { default_sender: Some(sender) };
+    let settings = Settings { default_sender: Some(sender), ..Settings::default() };
     Attempt {
         account,
         replica,
@@ -196,14 +196,16 @@ fn precondition() -> impl Strategy<Value = Option<Precondition>> {
 
 fn assign() -> impl Strategy<Value = Action> {
     let owner = proptest::option::weighted(0.8, 0..=MEMBERS);
-    (leads(4), vec((owner, precondition()), 4), mode()).prop_map(|(leads, rest, mode)| {
-        let item = |(lead, (owner, precondition)): (usize, (Option<usize>, Option<Precondition>))| AssignItem {
-            lead: lead_id(lead),
-            owner: owner.map(member_id),
-            precondition,
-        };
-        Action::Assign(Assign { items: leads.into_iter().zip(rest).map(item).collect(), mode })
-    })
+    (leads(4), vec((owner, precondition()), 4), mode(), any::<Option<bool>>()).prop_map(
+        |(leads, rest, mode, notify)| {
+            let item = |(lead, (owner, precondition)): (usize, (Option<usize>, Option<Precondition>))| AssignItem {
+                lead: lead_id(lead),
+                owner: owner.map(member_id),
+                precondition,
+            };
+            Action::Assign(Assign { items: leads.into_iter().zip(rest).map(item).collect(), mode, notify })
+        },
+    )
 }
 
 fn update() -> impl Strategy<Value = Action> {
@@ -223,7 +225,7 @@ fn update() -> impl Strategy<Value = Action> {
 fn register() -> impl Strategy<Value = Action> {
     (leads(3), proptest::option::of(0..=MEMBERS), mode()).prop_map(|(leads, owner, mode)| {
         let leads = leads.into_iter().map(|lead| new_lead(lead, owner)).collect();
-        Action::Register(Register { leads, default_owner: None, mode })
+        Action::Register(Register { leads, default_owner: None, mode, notify: false })
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::OrderedConfig;
+use bytes::Bytes;
 use futures::StreamExt;
 use prost::Message as _;
 use tokio::time::{Instant, sleep};
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::World;
 use super::events::{Complaint, disagreements};
 use super::nats::Nats;
-use super::pb::OwnersChanged;
+use super::pb::{LeadUnassignedOverdue, OverdueLead, OwnersChanged};
 
 pub const STREAM: &str = "LEADFLIP_OWNERSHIP_V1";
 /// Whatever the stream has lost is to be found and mended within this time.
@@ -23,7 +24,18 @@ pub struct Message {
     pub sequence: u64,
     pub subject: String,
     pub headers: BTreeMap<String, String>,
+    pub data: Bytes,
+    /// What the message says. Of one about overdue leads, all that it says in the same way.
     pub event: OwnersChanged,
+    pub overdue: Vec<OverdueLead>,
+}
+
+/// The bytes of messages, without what depends on their places in the stream.
+pub fn bytes(messages: &[Message]) -> Vec<(Vec<(&String, &String)>, &Bytes)> {
+    messages
+        .iter()
+        .map(|it| (it.headers.iter().filter(|(name, _)| name.starts_with("ce-")).collect(), &it.data))
+        .collect()
 }
 
 /// All messages, in order. None, if there is no stream.
@@ -38,12 +50,45 @@ pub async fn read(nats: &Nats) -> Vec<Message> {
 fn parsed(message: &async_nats::jetstream::Message) -> Message {
     let all = message.headers.as_ref().expect("an event has headers");
     let headers = all.iter().map(|(name, values)| (name.to_string(), values[0].to_string())).collect();
+    let (event, overdue) = said(&headers, message.payload.clone());
     Message {
         sequence: message.info().unwrap().stream_sequence,
         subject: message.subject.to_string(),
         headers,
-        event: OwnersChanged::decode(message.payload.clone()).expect("the data is what its type says"),
+        data: message.payload.clone(),
+        event,
+        overdue,
     }
+}
+
+pub const OVERDUE: &str = "leadflip.ownership.v1.LeadUnassignedOverdue";
+
+fn said(headers: &BTreeMap<String, String>, data: Bytes) -> (OwnersChanged, Vec<OverdueLead>) {
+    if headers.get("ce-type").map(String::as_str) != Some(OVERDUE) {
+        return (OwnersChanged::decode(data).expect("the data is what its type says"), Vec::new());
+    }
+    let LeadUnassignedOverdue {
+        account_id,
+        history_id,
+        previous_revision,
+        first_revision,
+        last_revision,
+        fragment,
+        fragment_count,
+        leads,
+    } = LeadUnassignedOverdue::decode(data).expect("the data is what its type says");
+    let event = OwnersChanged {
+        account_id,
+        history_id,
+        previous_revision,
+        first_revision,
+        last_revision,
+        fragment,
+        fragment_count,
+        changes: Vec::new(),
+        intents: Vec::new(),
+    };
+    (event, leads)
 }
 
 /// The messages, once they hold what the log holds. Fails unless each change is there once, in order, in a chain of messages.

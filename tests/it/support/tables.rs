@@ -44,6 +44,8 @@ pub struct Fact {
     pub reason: String,
     pub batch: Option<String>,
     pub payload: Option<Value>,
+    /// What others are to be told beside it.
+    pub notice: Option<String>,
 }
 
 /// A row of `lead`.
@@ -54,6 +56,8 @@ pub struct LeadRow {
     pub revision: i64,
     /// What its own service says of it.
     pub projection: Value,
+    /// Whether others were told that nobody has owned it for too long.
+    pub overdue: bool,
 }
 
 /// A row of `account_settings`.
@@ -72,13 +76,15 @@ const HEADS: &str = "select account_id, cast(revision as bigint) as revision, ch
      from account_head";
 const FACTS: &str = "select account_id, cast(revision as bigint) as revision, cast(ordinal as bigint) as ordinal, \
      kind, lead_id, previous_owner_id, owner_id, occurred_at, caller_id, actor_member_id, source, reason, batch_id, \
-     cast(payload as text) as payload from fact order by account_id, revision, ordinal";
+     cast(payload as text) as payload, notice from fact order by account_id, revision, ordinal";
 const LEADS: &str = "select account_id, lead_id, owner_id, owner_since, revision, stage, stage_entered_at, \
      cast(case when closed then 1 else 0 end as bigint) as closed, created_at, source, \
-     cast(attributes as text) as attributes, observed_at from lead";
+     cast(attributes as text) as attributes, observed_at, overdue_revision from lead";
 const MEMBERS: &str = "select account_id, member_id, display_name, initials, email, avatar_url, manager_id, standing, \
      cast(capacity as bigint) as capacity, observed_at from member";
-const SETTINGS: &str = "select account_id, default_sender_name, default_sender_email, revision from account_settings";
+const SETTINGS: &str = "select account_id, default_sender_name, default_sender_email, revision, \
+     cast(case when notify_new_owner then 1 else 0 end as bigint) as notify_new_owner, overdue_after, overdue_from \
+     from account_settings";
 
 macro_rules! each_row {
     ($sql:expr, $statement:expr, |$row:ident| $body:block) => {
@@ -141,6 +147,7 @@ impl Tables {
                 reason: row.get("reason"),
                 batch: row.get("batch_id"),
                 payload: row.get::<Option<String>, _>("payload").map(|text| parsed(&text)),
+                notice: row.get("notice"),
             });
         });
     }
@@ -156,11 +163,13 @@ impl Tables {
                 "attributes": parsed(row.get("attributes")),
                 "observed_at": row.get::<i64, _>("observed_at"),
             });
+            let revision: i64 = row.get("revision");
             let lead = LeadRow {
                 owner: row.get("owner_id"),
                 owner_since: row.get("owner_since"),
-                revision: row.get("revision"),
+                revision,
                 projection,
+                overdue: row.get::<i64, _>("overdue_revision") == revision,
             };
             self.rows(row.get("account_id")).leads.insert(row.get("lead_id"), lead);
         });
@@ -188,7 +197,17 @@ impl Tables {
             let name: Option<String> = row.get("default_sender_name");
             let email: Option<String> = row.get("default_sender_email");
             let sender = name.map(|name| json!({ "name": name, "email": email }));
-            let settings = without_nulls(json!({ "default_sender": sender }));
+            let notify = (row.get::<i64, _>("notify_new_owner") == 1).then_some(true);
+            let overdue = row.get::<Option<i64>, _>("overdue_after").map(|after| match after {
+                0 => json!("never"),
+                after => json!({ "after": after }),
+            });
+            let settings = without_nulls(json!({
+                "default_sender": sender,
+                "notify_new_owner": notify,
+                "overdue": overdue,
+                "overdue_from": row.get::<Option<i64>, _>("overdue_from"),
+            }));
             self.rows(row.get("account_id")).settings = Some(SettingsRow { settings, revision: row.get("revision") });
         });
     }

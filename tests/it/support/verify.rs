@@ -7,7 +7,7 @@ use tonic::transport::Channel;
 
 use super::Account;
 use super::answers::Book;
-use super::fold::{LeadState, State, fold, is_owner_change};
+use super::fold::{LeadState, State, fold, is_overdue, is_owner_change};
 use super::tables::{AccountRows, Fact, Head, LeadRow, Tables};
 
 /// Every contradiction, with the account it is about.
@@ -49,11 +49,15 @@ fn of_account(rows: &AccountRows, head: &Head, complaints: &mut Vec<String>) {
 
 /// Who owns what by the last owner change of each lead.
 fn latest(facts: &[Fact]) -> BTreeMap<String, LeadState> {
-    let mut leads = BTreeMap::new();
-    for fact in facts.iter().filter(|fact| is_owner_change(fact)) {
+    let mut leads: BTreeMap<String, LeadState> = BTreeMap::new();
+    for fact in facts.iter().filter(|fact| is_owner_change(fact) || is_overdue(fact)) {
         let Some(lead) = fact.lead.clone() else { continue };
+        if is_overdue(fact) {
+            leads.entry(lead).and_modify(|lead| lead.overdue = true);
+            continue;
+        }
         let (owner, since, revision) = (fact.owner.clone(), fact.occurred_at, fact.revision);
-        leads.insert(lead, LeadState { owner, since, revision, projection: json!(null) });
+        leads.insert(lead, LeadState { owner, since, revision, projection: json!(null), overdue: false });
         if fact.kind == "forgotten" {
             leads.remove(fact.lead.as_ref().expect("a lead"));
         }
@@ -141,8 +145,8 @@ fn compare_owners(
 ) {
     let ids: BTreeSet<&String> = folded.keys().chain(stored.keys()).collect();
     for id in ids {
-        let log = folded.get(id).map(|lead| (&lead.owner, lead.since, lead.revision));
-        let table = stored.get(id).map(|row| (&row.owner, row.owner_since, row.revision));
+        let log = folded.get(id).map(|lead| (&lead.owner, lead.since, lead.revision, lead.overdue));
+        let table = stored.get(id).map(|row| (&row.owner, row.owner_since, row.revision, row.overdue));
         if log != table {
             complaints.push(format!("owner of {id}: log {log:?}, table {table:?}"));
         }

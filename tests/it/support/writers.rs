@@ -166,7 +166,7 @@ impl Caller {
             }
             66..69 => {
                 let sender = DefaultSender { name: reason.to_owned(), email: "team@example.com".to_owned() };
-                let settings = Settings { default_sender: Some(sender) };
+                let settings = Settings { default_sender: Some(sender), ..Settings::default() };
                 (self.insist(account.set_settings(settings).reason(reason)).await.revision, 0)
             }
             69 => {

@@ -8,19 +8,20 @@ use crate::domain::command::{Assign, AssignItem, Precondition};
 use crate::domain::eligibility::may_receive;
 use crate::domain::fact::Fact;
 use crate::domain::ids::MemberId;
+use crate::domain::intent::is_to_be_told;
 use crate::domain::lead::{Lead, Ownership};
 use crate::domain::outcome::{LeadState, Outcome, OwnerResult, Refusal, Refused, Results, Warning};
 
 pub(super) fn decide(draft: &Draft<'_>, assign: &Assign, terms: Terms<'_>) -> Result<Decision, Refused> {
     let mut gained = HashMap::new();
-    let items = assign.items.iter().map(|item| decide_item(draft, item, terms, &mut gained));
+    let items = assign.items.iter().map(|item| decide_item(draft, (item, assign.notify), terms, &mut gained));
     let (items, facts) = gather(items, assign.mode)?;
     Ok(Decision { facts, results: Results::Owners { items, batch: terms.origin.batch.clone() } })
 }
 
 fn decide_item<'a>(
     draft: &Draft<'_>,
-    item: &'a AssignItem,
+    (item, notify): (&'a AssignItem, Option<bool>),
     terms: Terms<'_>,
     gained: &mut HashMap<&'a MemberId, i64>,
 ) -> Item<OwnerResult> {
@@ -34,7 +35,13 @@ fn decide_item<'a>(
         may_receive(owner, draft.member(owner))?;
     }
     let warnings = owner.as_ref().map_or_else(Vec::new, |owner| warnings(draft, owner, &lead, gained));
-    let fact = Fact::OwnerChanged { lead: id.clone(), previous: lead.ownership.owner.clone(), owner: owner.clone() };
+    let told = |owner| is_to_be_told(owner, notify, terms.origin, draft.settings().0);
+    let fact = Fact::OwnerChanged {
+        lead: id.clone(),
+        previous: lead.ownership.owner.clone(),
+        owner: owner.clone(),
+        notify: owner.as_ref().is_some_and(told),
+    };
     let result = OwnerResult {
         outcome: outcome(lead.ownership.owner.as_ref(), owner.as_ref()),
         previous: lead.ownership.owner,

@@ -4,6 +4,7 @@ mod assign;
 mod deactivate;
 mod forget;
 mod register;
+mod tell_overdue;
 mod update;
 mod update_settings;
 mod upsert_members;
@@ -47,7 +48,10 @@ impl Draft<'_> {
             Action::Forget(leads) => Ok(forget::decide(self, leads)),
             Action::UpsertMembers(members) => upsert_members::decide(self, members, terms),
             Action::Deactivate(member) => deactivate::decide(self, member, terms),
-            Action::UpdateSettings { settings, expected } => update_settings::decide(self, settings, *expected),
+            Action::UpdateSettings { settings, expected } => {
+                update_settings::decide(self, (settings, *expected), terms)
+            }
+            Action::TellOverdue { counted_from } => Ok(tell_overdue::decide(self, *counted_from, terms)),
         }
     }
 }
