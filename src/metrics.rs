@@ -211,4 +211,9 @@ impl Metrics {
     pub fn unassigned_late(&self, late: Option<Duration>) {
         self.unassigned.late.record(late.unwrap_or_default().as_secs_f64(), &[]);
     }
+
+    /// Messages that tell other replicas what changed were `sent` or `received`, or had accounts looked at (`heeded`).
+    pub fn wakes(&self, what: &'static str, count: u64) {
+        self.events.wakes.add(count, &[KeyValue::new("what", what)]);
+    }
 }

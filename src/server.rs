@@ -2,7 +2,7 @@
 
 mod admin;
 mod health;
-mod publishing;
+pub(crate) mod publishing;
 mod readiness;
 
 use std::io;

@@ -16,6 +16,8 @@ use super::configured::ConfigArgs;
 use super::output::{Format, Output, table};
 use crate::config::{self, Config};
 use crate::domain::time::Timestamp;
+use crate::publish;
+use crate::server::publishing;
 use crate::store::checkup::{self, Finding, Verdict};
 
 /// How long the server may take to answer.
@@ -81,6 +83,9 @@ async fn of_config(config: &Config) -> Vec<Finding> {
             let otherwise = (Verdict::Bad, "check database.url, and that the database runs and lets this user in");
             findings.push(Finding::new("database", format!("{}: {error}", url.describe()), false, otherwise));
         }
+    }
+    if let Some(options) = publishing::options(&config.events) {
+        findings.extend(publish::examine(&options.connection, &options.stream).await);
     }
     findings
 }

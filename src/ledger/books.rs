@@ -11,7 +11,7 @@ use tokio::sync::{OnceCell, broadcast};
 use super::door::Door;
 use super::resident::{LoadError, Resident};
 use super::turns::Turns;
-use super::{Error, Options};
+use super::{Changed, Error, Options};
 use crate::domain::book::query::{LeadFilter, OwnerSelector};
 use crate::domain::ids::AccountId;
 use crate::metrics;
@@ -35,13 +35,13 @@ pub(super) struct Books {
     store: Store,
     options: Options,
     turns: Turns,
-    changed: broadcast::Sender<AccountId>,
+    changed: broadcast::Sender<Changed>,
     places: Mutex<HashMap<AccountId, Arc<Place>>>,
     clock: Instant,
 }
 
 impl Books {
-    pub(super) fn new(store: Store, options: Options, changed: broadcast::Sender<AccountId>) -> Self {
+    pub(super) fn new(store: Store, options: Options, changed: broadcast::Sender<Changed>) -> Self {
         let turns = if store.is_exclusive() {
             // The store has one writer: while one door is there, the next one makes ready.
             Turns::new(options.writers.min(2), 0)

@@ -13,9 +13,10 @@ use super::batch::{Claim, Decided, Pending, decide};
 use super::recovery::Fate;
 use super::resident::{LoadError, Resident};
 use super::turns::Turns;
-use super::{Error, Options};
+use super::{Changed, Error, Options};
 use crate::domain::change::kind_of;
 use crate::domain::command::Command;
+use crate::domain::fact::Commit;
 use crate::domain::ids::AccountId;
 use crate::domain::outcome::Answer;
 use crate::domain::published::is_published;
@@ -50,7 +51,7 @@ impl Door {
         resident: Arc<Resident>,
         store: Store,
         turns: Turns,
-        changed: broadcast::Sender<AccountId>,
+        changed: broadcast::Sender<Changed>,
         options: &Options,
     ) -> Self {
         let Options { queue_depth, max_batch, memory_budget_bytes: budget, .. } = *options;
@@ -97,7 +98,7 @@ pub(super) struct Writer {
     pub(super) store: Store,
     turns: Turns,
     /// Hears of every account of which something is to be published here.
-    changed: broadcast::Sender<AccountId>,
+    changed: broadcast::Sender<Changed>,
     pub(super) budget: usize,
     max_batch: usize,
 }
@@ -166,7 +167,7 @@ impl Writer {
                 Err(Failure::Unknown(decided)) => match self.fate_of(batch, &decided.commits).await? {
                     Fate::Committed => {
                         count(batch, &decided);
-                        self.tell_of(decided.commits.iter().any(is_published));
+                        self.tell(self.news(&decided.commits));
                         return Ok(decided.answers);
                     }
                     Fate::Lost if attempt < MAX_ATTEMPTS => attempt += 1,
@@ -219,20 +220,26 @@ impl Writer {
     /// Shows what is committed to readers and watchers, before anybody is answered.
     fn settle(&self, batch: &[Pending], decided: Decided) -> Result<Vec<Result<Answer, Error>>, Failure> {
         count(batch, &decided);
-        let worth_telling = decided.commits.iter().any(is_published);
+        let news = self.news(&decided.commits);
         if self.resident.take_over(decided.commits).is_err() {
             // Nobody else can have moved the head since it was locked, but a reload may have moved the book.
             tracing::debug!(account = %self.resident.id, "the book was reloaded during a commit");
         }
-        self.tell_of(worth_telling);
+        self.tell(news);
         Ok(decided.answers)
     }
 
-    /// Tells those who publish, if it is worth telling.
-    fn tell_of(&self, worth_telling: bool) {
-        if worth_telling {
+    /// What is worth telling of commits.
+    fn news(&self, commits: &[Commit]) -> Option<Changed> {
+        let last = commits.iter().rfind(|commit| is_published(commit))?;
+        Some(Changed { account: self.resident.id.clone(), revision: last.revision })
+    }
+
+    /// Tells those who publish, if there is something to tell.
+    fn tell(&self, news: Option<Changed>) {
+        if let Some(changed) = news {
             // Without anybody who listens, nobody needs to know.
-            let _ = self.changed.send(self.resident.id.clone());
+            let _ = self.changed.send(changed);
         }
     }
 }

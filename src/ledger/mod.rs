@@ -36,7 +36,7 @@ use crate::domain::token::TokenKey;
 use crate::store::{self, Store};
 
 use books::{Account, Books};
-use tail::Contact;
+use tail::{Contact, Woken};
 
 /// For how long something long gives way to those who write. A commit is several short steps, each of which would wait for the
 /// processor otherwise. A stream of senders takes longer while somebody writes.
@@ -44,6 +44,15 @@ const WAY: Duration = Duration::from_millis(1);
 
 /// Accounts that changed while somebody who wants to know of each was not listening.
 const CHANGES_NOT_HEARD: usize = 4_096;
+
+/// An account whose leads have changed owners.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The account.
+    pub account: AccountId,
+    /// The last revision that did so.
+    pub revision: Revision,
+}
 
 /// How long things are kept in the log.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +100,8 @@ struct Inner {
     books: Arc<Books>,
     freshness: freshness::Freshness,
     contact: Contact,
-    changed: broadcast::Sender<AccountId>,
+    woken: Arc<Woken>,
+    changed: broadcast::Sender<Changed>,
     history_id: String,
     token_key: TokenKey,
     ageing_from: Timestamp,
@@ -107,8 +117,8 @@ impl Ledger {
         let budget = options.memory_budget_bytes;
         let changed = broadcast::Sender::new(CHANGES_NOT_HEARD);
         let books = Arc::new(Books::new(store.clone(), options.clone(), changed.clone()));
-        let contact = Contact::now();
-        tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), options.poll_interval, contact.clone()));
+        let (contact, woken) = (Contact::now(options.poll_interval), Arc::new(Woken::default()));
+        tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), Arc::clone(&woken), contact.clone()));
         tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));
         tokio::spawn(census::take_always(Arc::clone(&books), store.clone()));
         let freshness = freshness::Freshness::start(store.clone());
@@ -118,6 +128,7 @@ impl Ledger {
             books,
             freshness,
             contact,
+            woken,
             changed,
             history_id: meta.history_id,
             token_key,
@@ -208,8 +219,18 @@ impl Ledger {
     }
 
     /// Tells of each account of which something is to be published through this replica, once per batch. Who listens too slowly misses some.
-    pub fn changed(&self) -> broadcast::Receiver<AccountId> {
+    pub fn changed(&self) -> broadcast::Receiver<Changed> {
         self.0.changed.subscribe()
+    }
+
+    /// Has the log of an account looked at without delay, because somebody says that it has reached a revision. Says whether that
+    /// was worth saying: the account is in memory, and not there yet. Nothing else follows from it, so it need not be true.
+    pub fn wake(&self, account: &AccountId, revision: Revision) -> bool {
+        let news = self.0.books.peek(account).is_some_and(|resident| resident.revision() < revision);
+        if news {
+            self.0.woken.add(account.clone());
+        }
+        news
     }
 
     /// The commits of an account after a revision, as many as change so many owners, if all of them are still in memory. Otherwise

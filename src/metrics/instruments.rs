@@ -172,6 +172,7 @@ pub(super) struct Events {
     pub(super) connected: Gauge<u64>,
     pub(super) outbox: Gauge<u64>,
     pub(super) outbox_age: Gauge<f64>,
+    pub(super) wakes: Counter<u64>,
 }
 
 impl Events {
@@ -208,6 +209,12 @@ impl Events {
             ),
             outbox: make.gauge("ownership.outbox.accounts", "{account}", &[], "Accounts with changes to be published"),
             outbox_age: make.age("ownership.outbox.age", "Age of the oldest change to be published"),
+            wakes: make.counter(
+                "ownership.wakes",
+                "{wake}",
+                &["what"],
+                "Messages between replicas about what changed, and accounts looked at because of them",
+            ),
         }
     }
 }

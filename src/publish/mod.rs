@@ -7,6 +7,7 @@
 mod audit;
 mod backlog;
 mod broker;
+mod checkup;
 mod event;
 mod failure;
 mod pack;
@@ -15,6 +16,7 @@ mod reader;
 mod relay;
 mod session;
 mod settlement;
+mod wake;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use checkup::examine;
 pub use event::{Event, Format};
 
 use crate::ledger::Ledger;

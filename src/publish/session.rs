@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::queue::Queue;
 use super::relay::Relay;
 use super::settlement::Settlement;
+use super::wake::{Others, Waking};
 use crate::domain::ids::AccountId;
 use crate::ledger::Ledger;
 use crate::metrics;
@@ -23,6 +24,8 @@ use crate::store;
 /// Accounts taken from the outbox at once, and how many may wait before no more are taken.
 const PAGE: u64 = 1_000;
 const WAITING: usize = 5_000;
+/// Rest after the outbox was looked at because another replica asked for it.
+const REST: Duration = Duration::from_millis(100);
 /// How often the stream is looked at.
 const LOOK: Duration = Duration::from_secs(10);
 /// Pause before a connection is made anew: the first and the longest.
@@ -37,21 +40,26 @@ pub(super) struct Publishing {
     options: Arc<Options>,
     settlement: Settlement,
     trouble: Trouble,
+    others: Others,
     stop: CancellationToken,
 }
 
 impl Publishing {
     pub(super) fn new(ledger: Ledger, options: Arc<Options>, stop: CancellationToken) -> Self {
         let settlement = Settlement::new(ledger.log().clone());
-        Self { ledger, options, settlement, trouble: Trouble::default(), stop }
+        let (trouble, others) = (Trouble::default(), Others::new());
+        Self { ledger, options, settlement, trouble, others, stop }
     }
 
     /// Publishes until it is told to stop and has published what it still had to.
     pub(super) async fn run(self) {
+        let (ledger, connection, others) = (&self.ledger, &self.options.connection, &self.others);
+        let waking = Waking { ledger, connection, others };
         tokio::select! {
             () = self.connections() => {}
             () = self.settlement.settle_always() => {}
             () = measure_always(self.ledger.log()) => {}
+            () = waking.exchange_always() => {}
         }
         self.settlement.settle().await;
     }
@@ -61,7 +69,7 @@ impl Publishing {
         loop {
             let began = Instant::now();
             let outcome = self.connection().await;
-            metrics::get().broker_connected(false);
+            self.connected(false);
             let Err(error) = outcome else { return };
             metrics::get().publish_failed(error.kind());
             self.trouble.tell(error.kind(), &error);
@@ -75,10 +83,17 @@ impl Publishing {
         }
     }
 
+    fn connected(&self, connected: bool) {
+        metrics::get().broker_connected(connected);
+        self.others.need(!connected);
+    }
+
     /// Publishes over one connection. Ends well only when it is told to stop.
     async fn connection(&self) -> Result<(), Failure> {
-        let Some(broker) = self.stop.run_until_cancelled(self.connect()).await.transpose()? else { return Ok(()) };
-        metrics::get().broker_connected(true);
+        // Seldom, and large.
+        let connect = Box::pin(self.connect());
+        let Some(broker) = self.stop.run_until_cancelled(connect).await.transpose()? else { return Ok(()) };
+        self.connected(true);
         tracing::info!(stream = self.options.stream.name, "publishing");
         let queue = Queue::default();
         let relay = Relay::new(&broker, (&self.ledger, &self.options), &self.settlement, &self.trouble);
@@ -127,7 +142,7 @@ impl Publishing {
             tokio::select! {
                 biased;
                 told = changed.recv() => match told {
-                    Ok(account) => queue.push(account),
+                    Ok(changed) => queue.push(changed.account),
                     // They are in the outbox.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
@@ -138,17 +153,21 @@ impl Publishing {
         }
     }
 
-    /// Has every account looked at that waits for longer than it should, for ever. What is known of it may be what is wrong.
+    /// Has every account looked at that waits for longer than it should, for ever. What is known of it may be what is wrong. If
+    /// another replica cannot publish, everything that waits is waiting for longer than it should.
     async fn look_for_changes(&self, queue: &Queue, relay: &Relay<'_>) {
         let mut after = None;
         let mut polls = interval(self.options.poll_interval);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            polls.tick().await;
+            let age = tokio::select! {
+                _ = polls.tick() => self.options.poll_interval,
+                () = self.others.needed() => Duration::ZERO,
+            };
             if queue.len() > WAITING {
                 continue;
             }
-            match self.waiting(after.as_ref()).await {
+            match self.waiting(after.as_ref(), age).await {
                 Ok(accounts) => {
                     // Those behind the page come with the next poll, and after the last ones the first again.
                     after = if accounts.len() as u64 == PAGE { accounts.last().cloned() } else { None };
@@ -159,12 +178,15 @@ impl Publishing {
                 }
                 Err(error) => self.trouble.tell("store", &error),
             }
+            if age.is_zero() {
+                sleep(REST).await;
+            }
         }
     }
 
-    /// Accounts that wait for longer than a poll: younger ones are on their way already, through the replica that changed them.
-    async fn waiting(&self, after: Option<&AccountId>) -> Result<Vec<AccountId>, store::Error> {
-        let age = i64::try_from(self.options.poll_interval.as_micros()).unwrap_or(i64::MAX);
+    /// Accounts that wait for so long. Younger ones than a poll are on their way already, through the replica that changed them.
+    async fn waiting(&self, after: Option<&AccountId>, age: Duration) -> Result<Vec<AccountId>, store::Error> {
+        let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
         store::outbox::waiting(self.ledger.log(), after, age, PAGE).await
     }
 }

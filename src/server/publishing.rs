@@ -7,15 +7,16 @@ use crate::rpc;
 
 /// Starts to publish, if there is a broker to publish to.
 pub(super) fn start(config: &Config, ledger: &Ledger) -> Option<Publisher> {
-    let urls = config.events.url.as_deref()?.split(',').map(|url| url.trim().to_owned()).collect();
-    Some(Publisher::start(ledger.clone(), options(&config.events, urls)))
+    Some(Publisher::start(ledger.clone(), options(&config.events)?))
 }
 
-fn options(events: &config::Events, urls: Vec<String>) -> Options {
+/// How changes are published, if there is a broker to publish to.
+pub(crate) fn options(events: &config::Events) -> Option<Options> {
+    let urls = events.url.as_deref()?.split(',').map(|url| url.trim().to_owned()).collect();
     let password = events.password.as_ref().map(Secret::expose);
     let login = events.user.as_deref().zip(password);
     let certificate = events.client_certificate_file.clone();
-    Options {
+    Some(Options {
         connection: Connection {
             urls,
             login: login.map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }),
@@ -33,5 +34,5 @@ fn options(events: &config::Events, urls: Vec<String>) -> Options {
         poll_interval: events.poll_interval,
         at_once: events.at_once,
         format: rpc::EVENTS,
-    }
+    })
 }

@@ -1,14 +1,11 @@
 //! The stream: what it must be, and what is different about one that is there already.
 
 use std::fmt;
-use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
-use tokio::time::timeout;
 
-use super::{Error, wire};
+use super::{Broker, Error, wire};
 use crate::publish::Stream;
 use crate::publish::audit::State;
 
@@ -16,6 +13,8 @@ use crate::publish::audit::State;
 const NAME_IN_USE: u64 = 10058;
 /// How far a stream that is created anew begins beyond what is known of the lost one: more than can be on its way.
 const BEYOND: u64 = 1_000_000;
+/// The question how a stream is.
+const INFO: &str = "STREAM.INFO";
 /// There is no such stream.
 const NOT_FOUND: usize = 404;
 /// The largest message that is published, with its headers, and more.
@@ -41,12 +40,19 @@ impl fmt::Display for Difference {
 
 /// Creates the stream if there is none, and makes sure that the one there is fits. `known` is the highest sequence number that a
 /// message is known to have had.
-pub(super) async fn prepare(context: &Context, wanted: &Stream, known: i64, limit: Duration) -> Result<(), Error> {
-    let found = match info(context, wanted, limit).await? {
+pub(super) async fn prepare(broker: &Broker, wanted: &Stream, known: i64) -> Result<(), Error> {
+    let found = match info(broker, wanted).await? {
         Some(found) => found,
-        None => create(context, wanted, known, limit).await?,
+        None => create(broker, wanted, known).await?,
     };
     fits(&found, wanted)
+}
+
+/// Whether the stream is there. Fails if it is not as it must be.
+pub(super) async fn find(broker: &Broker, wanted: &Stream) -> Result<bool, Error> {
+    let found = info(broker, wanted).await?;
+    found.as_ref().map_or(Ok(()), |found| fits(found, wanted))?;
+    Ok(found.is_some())
 }
 
 fn fits(found: &Info, wanted: &Stream) -> Result<(), Error> {
@@ -58,13 +64,12 @@ fn fits(found: &Info, wanted: &Stream) -> Result<(), Error> {
 }
 
 /// How the stream is. It must be there, and as it must be.
-pub(super) async fn state(context: &Context, wanted: &Stream, limit: Duration) -> Result<State, Error> {
+pub(super) async fn state(broker: &Broker, wanted: &Stream) -> Result<State, Error> {
     let gone = || Error::NoStream(wanted.name.clone());
-    let found = info(context, wanted, limit).await?.ok_or_else(gone)?;
+    let found = info(broker, wanted).await?.ok_or_else(gone)?;
     fits(&found, wanted)?;
     let state = &found.state;
-    let holes =
-        if state.deleted_count.unwrap_or_default() > 0 { holes(context, wanted, limit).await? } else { Vec::new() };
+    let holes = if state.deleted_count.unwrap_or_default() > 0 { holes(broker).await? } else { Vec::new() };
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     Ok(State {
         incarnation: i64::try_from(found.created.unix_timestamp_nanos() / 1_000).unwrap_or_default(),
@@ -77,20 +82,16 @@ pub(super) async fn state(context: &Context, wanted: &Stream, limit: Duration) -
 }
 
 /// The sequence numbers between the first and the last that have no message.
-async fn holes(context: &Context, wanted: &Stream, limit: Duration) -> Result<Vec<i64>, Error> {
-    let asked = async {
-        let stream = context.get_stream_no_info(&wanted.name).await.map_err(|error| Error::Refused(error.into()))?;
-        let info = stream.info_builder().with_deleted(true).fetch().await;
-        info.map(|found| found.info.state.deleted.unwrap_or_default()).map_err(|error| Error::Refused(error.into()))
-    };
-    let holes = timeout(limit, asked).await.map_err(|_| Error::Silent(limit))??;
+async fn holes(broker: &Broker) -> Result<Vec<i64>, Error> {
+    let stream = broker.handle().await?;
+    let found = broker.ask(INFO, stream.info_builder().with_deleted(true).fetch()).await?;
+    let holes = found.map_err(|error| Error::Refused(error.into()))?.info.state.deleted.unwrap_or_default();
     Ok(holes.into_iter().filter_map(|sequence| i64::try_from(sequence).ok()).collect())
 }
 
 /// What there is of the stream.
-async fn info(context: &Context, wanted: &Stream, limit: Duration) -> Result<Option<Info>, Error> {
-    let asked = timeout(limit, context.get_stream(&wanted.name)).await.map_err(|_| Error::Silent(limit))?;
-    match asked {
+async fn info(broker: &Broker, wanted: &Stream) -> Result<Option<Info>, Error> {
+    match broker.ask(INFO, broker.context.get_stream(&wanted.name)).await? {
         Ok(stream) => Ok(Some(stream.cached_info().clone())),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(cause) if cause.code() == NOT_FOUND => Ok(None),
@@ -100,20 +101,19 @@ async fn info(context: &Context, wanted: &Stream, limit: Duration) -> Result<Opt
     }
 }
 
-async fn create(context: &Context, wanted: &Stream, known: i64, limit: Duration) -> Result<Info, Error> {
+async fn create(broker: &Broker, wanted: &Stream, known: i64) -> Result<Info, Error> {
     // One that is created anew goes on well beyond where the lost one ended: a message that was on its way to that one then is
     // refused, for its condition names a number that does not come again.
     let first = u64::try_from(known).ok().filter(|known| *known > 0).map(|known| known + BEYOND);
     let config = Config { first_sequence: first, ..config(wanted) };
-    let created = timeout(limit, context.create_stream(config)).await.map_err(|_| Error::Silent(limit))?;
-    match created {
+    match broker.ask("STREAM.CREATE", broker.context.create_stream(config)).await? {
         Ok(stream) => {
             tracing::info!(stream = wanted.name, "the stream was created");
             Ok(stream.cached_info().clone())
         }
         Err(error) => match error.kind() {
             CreateStreamErrorKind::JetStream(cause) if cause.error_code().0 == NAME_IN_USE => {
-                let found = info(context, wanted, limit).await?;
+                let found = info(broker, wanted).await?;
                 found.ok_or_else(|| Error::NoStream(wanted.name.clone()))
             }
             CreateStreamErrorKind::JetStreamUnavailable => Err(Error::NoJetStream(error.into())),
@@ -196,6 +196,8 @@ fn check(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn wanted() -> Stream {

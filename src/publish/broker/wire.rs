@@ -28,6 +28,11 @@ pub(super) fn subject(account: &AccountId) -> String {
     format!("leadflip.ownership.v1.changes.{account}")
 }
 
+/// A subject of the same kind that no account has: no id begins with `_`.
+pub(super) fn subject_of_nobody() -> String {
+    "leadflip.ownership.v1.changes._".to_owned()
+}
+
 /// The headers of an event. There is no `Nats-Msg-Id`: a broker that remembers the ids of messages that it has lost would
 /// acknowledge them again without keeping them.
 pub(super) fn headers(event: &Event, format: &Format) -> HeaderMap {

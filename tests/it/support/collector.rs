@@ -94,6 +94,24 @@ impl Collector {
     }
 }
 
+impl Collector {
+    /// Waits until a counter has counted something with an attribute of this value.
+    pub async fn counts(&self, name: &str, attribute: &str) {
+        let has = |point: &NumberDataPoint| {
+            let mut values = point.attributes.iter().map(|attribute| format!("{:?}", attribute.value));
+            value(point) > 0 && values.any(|value| value.contains(&format!("\"{attribute}\"")))
+        };
+        let counts = |metric: &Metric| match &metric.data {
+            Some(Data::Sum(sum)) => metric.name == name && sum.data_points.iter().any(has),
+            _ => false,
+        };
+        eventually(&format!("{name} counts {attribute}"), async || {
+            self.metrics.lock().iter().any(counts).then_some(())
+        })
+        .await;
+    }
+}
+
 fn value(point: &NumberDataPoint) -> u64 {
     match point.value {
         Some(Value::AsInt(value)) => value.try_into().unwrap(),

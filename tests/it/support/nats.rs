@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream;
+use async_nats::{Client, ConnectOptions, jetstream};
 use tempfile::TempDir;
+
+use super::eventually;
 
 /// How long a broker may take to accept connections on a busy machine.
 const START: Duration = Duration::from_secs(20);
@@ -18,7 +20,11 @@ pub struct Nats {
     port: u16,
     directory: TempDir,
     arguments: Vec<String>,
+    observer: Observer,
 }
+
+/// How a test connects.
+type Observer = Box<dyn Fn() -> ConnectOptions + Send + Sync>;
 
 impl Nats {
     /// Starts one that lets everybody in.
@@ -31,18 +37,25 @@ impl Nats {
         let (port, directory) = (free_port(), TempDir::new().unwrap());
         let mut all = vec!["--jetstream".to_owned(), "--store_dir".to_owned(), directory.path().display().to_string()];
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        let arguments = all;
-        let child = spawn(port, directory.path(), &arguments);
-        Self { child, port, directory, arguments }
+        Self::spawned(port, directory, all)
     }
 
     /// Starts one with a configuration file, in which STORE stands for where it keeps its store.
     pub fn start_configured(configuration: &str) -> Self {
         let (port, directory) = (free_port(), TempDir::new().unwrap());
-        let arguments = vec!["--config".to_owned(), "configuration".to_owned()];
         write_configuration(directory.path(), configuration);
+        Self::spawned(port, directory, vec!["--config".to_owned(), "configuration".to_owned()])
+    }
+
+    fn spawned(port: u16, directory: TempDir, arguments: Vec<String>) -> Self {
         let child = spawn(port, directory.path(), &arguments);
-        Self { child, port, directory, arguments }
+        Self { child, port, directory, arguments, observer: Box::new(ConnectOptions::new) }
+    }
+
+    /// The same, to be looked at by somebody who has to say who it is.
+    pub fn observed_with(mut self, observer: impl Fn() -> ConnectOptions + Send + Sync + 'static) -> Self {
+        self.observer = Box::new(observer);
+        self
     }
 
     /// Changes the configuration that it starts with from now on.
@@ -82,8 +95,49 @@ impl Nats {
     }
 
     /// A way to it beside the service.
+    pub async fn client(&self) -> Client {
+        (self.observer)().connect(self.url()).await.unwrap()
+    }
+
+    /// The same, to its streams.
     pub async fn jetstream(&self) -> jetstream::Context {
-        jetstream::new(async_nats::connect(self.url()).await.unwrap())
+        jetstream::new(self.client().await)
+    }
+}
+
+/// Several brokers that keep streams together.
+pub struct Cluster(pub Vec<Nats>);
+
+impl Cluster {
+    /// Starts so many, and waits until they have chosen one that leads.
+    pub async fn start(size: usize) -> Self {
+        let ports: Vec<u16> = (0..size).map(|_| free_port()).collect();
+        let routes: Vec<_> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let configured = |(number, port): (usize, &u16)| {
+            Nats::start_configured(&format!(
+                "server_name: n{number}\njetstream {{ store_dir: \"STORE\" }}\n\
+                 cluster {{ name: test, listen: \"127.0.0.1:{port}\", routes: {routes:?} }}"
+            ))
+        };
+        let cluster = Self(ports.iter().enumerate().map(configured).collect());
+        let jetstream = cluster.0[0].jetstream().await;
+        eventually("the cluster is there", async || jetstream.query_account().await.ok()).await;
+        cluster
+    }
+
+    /// What goes into `events.url`.
+    pub fn url(&self) -> String {
+        self.0.iter().map(Nats::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Which of them leads the stream, as one of them sees it.
+    pub async fn leader(&self, stream: &str, witness: usize) -> usize {
+        let jetstream = self.0[witness].jetstream().await;
+        eventually("somebody leads the stream", async || {
+            let leader = jetstream.get_stream(stream).await.ok()?.cached_info().cluster.as_ref()?.leader.clone()?;
+            leader.trim_start_matches('n').parse().ok()
+        })
+        .await
     }
 }
 

@@ -177,7 +177,7 @@ impl Drop for Server {
 }
 
 /// The environment variable of a configuration key. Without a section it is no key, but a variable as others know it.
-fn variable(key: &str) -> String {
+pub fn variable(key: &str) -> String {
     if key.contains('.') { format!("OWNERSHIP__{}", key.to_uppercase().replace('.', "__")) } else { key.to_owned() }
 }
 

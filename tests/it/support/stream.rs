@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::OrderedConfig;
+use async_nats::jetstream::context::GetStreamErrorKind;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use prost::Message as _;
 use tokio::time::{Instant, sleep};
 
@@ -17,6 +18,8 @@ use super::pb::{LeadUnassignedOverdue, OverdueLead, OwnersChanged};
 pub const STREAM: &str = "LEADFLIP_OWNERSHIP_V1";
 /// Whatever the stream has lost is to be found and mended within this time.
 pub const LIMIT: Duration = Duration::from_secs(60);
+/// How long the broker may take to send all it has.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A message of the stream.
 #[derive(Debug, Clone)]
@@ -40,11 +43,21 @@ pub fn bytes(messages: &[Message]) -> Vec<(Vec<(&String, &String)>, &Bytes)> {
 
 /// All messages, in order. None, if there is no stream.
 pub async fn read(nats: &Nats) -> Vec<Message> {
-    let Ok(mut stream) = nats.jetstream().await.get_stream(STREAM).await else { return Vec::new() };
-    let count = stream.info().await.unwrap().state.messages as usize;
-    let consumer = stream.create_consumer(OrderedConfig::default()).await.unwrap();
-    let messages = consumer.messages().await.unwrap().take(count);
-    messages.map(|message| parsed(&message.unwrap())).collect().await
+    try_read(nats).await.unwrap()
+}
+
+/// As `read`, of a broker that may be busy with itself.
+async fn try_read(nats: &Nats) -> Result<Vec<Message>, async_nats::Error> {
+    let mut stream = match nats.jetstream().await.get_stream(STREAM).await {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), GetStreamErrorKind::JetStream(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let count = stream.info().await?.state.messages as usize;
+    let consumer = stream.create_consumer(OrderedConfig::default()).await?;
+    let messages = consumer.messages().await?.take(count);
+    let read = messages.map_ok(|message| parsed(&message)).try_collect();
+    Ok(tokio::time::timeout(PATIENCE, read).await??)
 }
 
 fn parsed(message: &async_nats::jetstream::Message) -> Message {
@@ -95,14 +108,19 @@ fn said(headers: &BTreeMap<String, String>, data: Bytes) -> (OwnersChanged, Vec<
 pub async fn complete(world: &World, nats: &Nats) -> Vec<Message> {
     let limit = Instant::now() + LIMIT;
     loop {
-        let (messages, tables) = (read(nats).await, world.tables().await);
-        let complaints = disagreements(&messages, &tables);
-        if complaints.is_empty() {
-            return messages;
+        let hopeless = Instant::now() > limit;
+        match try_read(nats).await {
+            Ok(messages) => {
+                let complaints = disagreements(&messages, &world.tables().await);
+                if complaints.is_empty() {
+                    return messages;
+                }
+                let some = &complaints[..complaints.len().min(10)];
+                let hopeless = hopeless || complaints.iter().any(Complaint::lasts);
+                assert!(!hopeless, "the stream does not become what the log is: {some:#?}");
+            }
+            Err(error) => assert!(!hopeless, "the stream cannot be read: {error}"),
         }
-        let some = &complaints[..complaints.len().min(10)];
-        let hopeless = Instant::now() > limit || complaints.iter().any(Complaint::lasts);
-        assert!(!hopeless, "the stream does not become what the log is: {some:#?}");
         sleep(Duration::from_millis(50)).await;
     }
 }

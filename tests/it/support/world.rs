@@ -1,10 +1,12 @@
 //! A database, the servers over it, and the check that follows every test.
 
 use std::collections::BTreeMap;
+use std::process::Output;
 
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
+use super::server::{run, variable};
 use super::store::{Database, Sql, Store, store};
 use super::{Account, Server, tables::Tables, verify};
 
@@ -122,6 +124,13 @@ impl World {
     /// Tries to start one more server over the same database.
     pub fn start_another(&self) -> Result<Server, String> {
         Server::try_start(&self.settings, self.logs.path())
+    }
+
+    /// Runs the program to its end, configured as what starts from now on.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let environment: Vec<_> = self.settings.iter().map(|(key, value)| (variable(key), value)).collect();
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        run(arguments, &environment)
     }
 
     /// A way into the database beside the service.
