@@ -10,9 +10,10 @@ use ownership_proto::v1::{
 };
 use prost::Message;
 use prost::bytes::Bytes;
+use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
-use super::data::{Shape, any, any_member};
+use super::data::{Shape, account_id, any, any_member, lead_id};
 use super::wire::{ASSIGN, Check, GET_OWNER, LIST_BY_OWNER, RESOLVE_SENDERS, encoded};
 
 /// Leads of a page.
@@ -42,6 +43,31 @@ pub fn one_owner() -> Check {
 pub async fn assign(channel: Channel, shape: Shape) -> Result<u64> {
     let answer = AssignResponse::decode(ASSIGN.call(channel, any_to_any(shape)).await?)?;
     Ok(u64::from(answer.outcome() != Outcome::Unchanged))
+}
+
+/// As `assign`, so many times by several callers.
+pub async fn assign_times(channel: &Channel, shape: Shape, callers: usize, times: usize) -> Result<()> {
+    let mut all = JoinSet::new();
+    for _ in 0..callers {
+        let channel = channel.clone();
+        all.spawn(async move {
+            for _ in 0..times / callers {
+                assign(channel.clone(), shape).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done??;
+    }
+    Ok(())
+}
+
+/// Where an account stands.
+pub async fn head(channel: Channel, account: usize) -> Result<i64> {
+    let request =
+        GetOwnerRequest { account_id: account_id(account), lead_id: lead_id(0), ..GetOwnerRequest::default() };
+    Ok(GetOwnerResponse::decode(GET_OWNER.call(channel, encoded(&request)).await?)?.revision)
 }
 
 /// Any lead, to any owner.

@@ -11,6 +11,7 @@
 
 mod anatomy;
 mod bare;
+mod broker;
 mod calls;
 mod chart;
 mod collector;

@@ -12,6 +12,8 @@ pub struct Profile {
     pub many: Shape,
     /// Leads of the large account, for what takes one account as a whole.
     pub large: usize,
+    /// Revisions that wait to be published.
+    pub backlog: usize,
     /// Leads of one account as it grows.
     pub growth: &'static [usize],
     /// Samples of each side of a comparison.
@@ -27,6 +29,7 @@ pub const SHORT: Profile = Profile {
     name: "short",
     many: Shape { accounts: 10, leads: 20_000 },
     large: 100_000,
+    backlog: 20_000,
     growth: &[100_000, 1_000_000],
     rounds: 3,
     warm: Duration::from_millis(250),
@@ -38,6 +41,7 @@ pub const LONG: Profile = Profile {
     name: "long",
     many: Shape { accounts: 10, leads: 100_000 },
     large: 1_000_000,
+    backlog: 100_000,
     growth: &[100_000, 1_000_000, 5_000_000],
     rounds: 3,
     warm: Duration::from_secs(1),

@@ -46,6 +46,8 @@ impl Database {
 enum Content {
     /// The ten accounts.
     Many(Store),
+    /// Ten small accounts.
+    Published,
     /// One account of so many leads.
     One(usize),
 }
@@ -54,6 +56,8 @@ enum Content {
 pub struct World {
     pub profile: Profile,
     server: String,
+    /// Where the broker is.
+    pub broker: String,
     /// Where the programs of Postgres are.
     postgres: PathBuf,
     scratch: TempDir,
@@ -61,16 +65,23 @@ pub struct World {
 }
 
 impl World {
-    /// `OWNERSHIP_BENCH_POSTGRES` names a server, `OWNERSHIP_BENCH_POSTGRES_BIN` the directory of its programs.
+    /// `OWNERSHIP_BENCH_POSTGRES` names a server, `OWNERSHIP_BENCH_POSTGRES_BIN` the directory of its programs, and
+    /// `OWNERSHIP_BENCH_NATS` a broker.
     pub fn new(profile: Profile) -> Result<Self> {
         let server = std::env::var("OWNERSHIP_BENCH_POSTGRES").context("benches/run starts this with a Postgres")?;
         let postgres = std::env::var_os("OWNERSHIP_BENCH_POSTGRES_BIN").unwrap_or_default().into();
-        Ok(Self { profile, server, postgres, scratch: TempDir::new()?, databases: Mutex::default() })
+        let broker = std::env::var("OWNERSHIP_BENCH_NATS").context("benches/run starts this with a broker")?;
+        Ok(Self { profile, server, broker, postgres, scratch: TempDir::new()?, databases: Mutex::default() })
     }
 
     /// The ten accounts.
     pub async fn many(&self, store: Store) -> Result<Database> {
         self.database(Content::Many(store)).await
+    }
+
+    /// Ten small accounts, all that happens to which is published.
+    pub async fn published(&self) -> Result<Database> {
+        self.database(Content::Published).await
     }
 
     /// One account of so many leads, alone in its database: whatever scans a table scans nothing else.
@@ -109,11 +120,13 @@ impl World {
     async fn create(&self, content: Content) -> Result<Database> {
         let shape = match content {
             Content::Many(_) => self.profile.many,
+            Content::Published => Shape { accounts: 10, leads: 1_000 },
             Content::One(leads) => Shape { accounts: 1, leads },
         };
         let url = match content {
             Content::Many(Store::Sqlite) => format!("sqlite:{}", self.scratch.path().join("ownership.db").display()),
             Content::Many(Store::Postgres) => self.create_on_postgres("many").await?,
+            Content::Published => self.create_on_postgres("published").await?,
             Content::One(leads) => self.create_on_postgres(&format!("one_{leads}")).await?,
         };
         let database = Database { url, shape };
@@ -127,6 +140,7 @@ impl World {
                     fill::covering_index(&database.pool()?).await?;
                 }
             }
+            Content::Published => fill::by_calls(&service, shape).await?,
             Content::One(leads) => {
                 let pool = database.pool()?;
                 fill::by_statement(&service, &pool, leads).await?;

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use ownership_proto::v1::watch_owner_changes_request::Start;
-use ownership_proto::v1::{GetOwnerRequest, GetOwnerResponse};
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio::task::JoinSet;
@@ -15,11 +14,11 @@ use tonic::Streaming;
 use super::watchers::{Seen, WATCHERS, count, open, watch};
 use crate::bare::{BACKLOG, packed};
 use crate::calls;
-use crate::data::{Shape, account_id, lead_id};
+use crate::data::Shape;
 use crate::measure::{Goal, Measurement, Side, Unit};
 use crate::process::Process;
 use crate::report::grouped;
-use crate::wire::{GET_OWNER, Method, WATCH, encoded};
+use crate::wire::{Method, WATCH};
 use crate::world::{Store, World};
 
 const WRITERS: usize = 64;
@@ -63,33 +62,16 @@ struct Backlog {
 
 /// Makes changes, and has one watcher catch up with them. Every one of them stands in the messages that it received.
 async fn written(service: &Process, shape: Shape) -> Result<(Backlog, Vec<Bytes>)> {
-    let after = head(service).await?;
-    let mut all = JoinSet::new();
-    for _ in 0..WRITERS {
-        let channel = service.channel();
-        all.spawn(async move {
-            for _ in 0..CHANGES / WRITERS {
-                calls::assign(channel.clone(), shape).await?;
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(done) = all.join_next().await {
-        done??;
-    }
-    let (mut backlog, mut messages) = (Backlog { after, until: head(service).await?, bytes: 0 }, Vec::new());
+    let after = calls::head(service.channel(), 0).await?;
+    calls::assign_times(&service.channel(), shape, WRITERS, CHANGES).await?;
+    let until = calls::head(service.channel(), 0).await?;
+    let (mut backlog, mut messages) = (Backlog { after, until, bytes: 0 }, Vec::new());
     let stream = watch(service.channel(), WATCH, Start::AfterRevision(after)).await?;
     receive(stream, backlog, |message| messages.push(message)).await?;
     backlog.bytes = messages.iter().map(Bytes::len).sum();
     let told: i64 = messages.iter().map(count).sum::<Result<_>>()?;
     ensure!(told == backlog.until - after, "{told} changes after {after} until {}", backlog.until);
     Ok((backlog, messages))
-}
-
-/// Where the account stands.
-async fn head(service: &Process) -> Result<i64> {
-    let request = GetOwnerRequest { account_id: account_id(0), lead_id: lead_id(0), ..GetOwnerRequest::default() };
-    Ok(GetOwnerResponse::decode(GET_OWNER.call(service.channel(), encoded(&request)).await?)?.revision)
 }
 
 /// Changes a second, from the moment all watchers begin to read until the last of them has caught up. Opening and closing the

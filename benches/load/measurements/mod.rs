@@ -1,11 +1,13 @@
 //! What is measured, one file for each kind.
 
 mod assign;
+mod backlog;
 mod batch;
 mod bulk;
 mod catch_up;
 mod count;
 mod deep;
+mod delivery;
 mod export;
 mod first;
 mod footprint;
@@ -20,11 +22,13 @@ mod watchers;
 use super::measure::Measurement;
 use super::world::Store::{Postgres, Sqlite};
 use assign::{Assign, Figure};
+use backlog::Backlog;
 use batch::Batch;
 use bulk::Bulk;
 use catch_up::CatchUp;
 use count::Count;
 use deep::Deep;
+use delivery::Delivery;
 use export::{Export, Writers};
 use first::FirstUse;
 use footprint::Footprint;
@@ -65,6 +69,9 @@ pub fn all() -> Vec<Box<dyn Measurement>> {
         Box::new(CatchUp),
         Box::new(Live),
         Box::new(Receipt),
+        Box::new(Backlog),
+        Box::new(Delivery { percentile: 50 }),
+        Box::new(Delivery { percentile: 99 }),
         Box::new(Growth),
     ]
 }

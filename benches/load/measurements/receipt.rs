@@ -58,7 +58,7 @@ async fn bare(world: &World) -> Result<f64> {
 }
 
 /// Assigns at a steady pace, whether the assign before was answered or not.
-async fn write(service: Arc<Process>, shape: Shape) -> Result<()> {
+pub async fn write(service: Arc<Process>, shape: Shape) -> Result<()> {
     let (mut pace, mut under_way) = (tokio::time::interval(PACE), JoinSet::new());
     loop {
         pace.tick().await;
