@@ -149,7 +149,7 @@ pub struct Log {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Watch {
-    /// How often the log is looked at for the writes of other replicas.
+    /// How often the log is looked at for the writes of other replicas. With `events.url` they also wake each other.
     #[serde(with = "humantime_serde")]
     pub poll_interval: Duration,
     /// Longest silence of a watch that asks for none itself. 1 s to 60 s.

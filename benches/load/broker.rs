@@ -1,5 +1,7 @@
 //! The broker beside the service: what is in its stream, and what it takes without the service.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
@@ -7,6 +9,7 @@ use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::jetstream::{self, Context};
 
+use super::calls;
 use super::data::account_id;
 use super::world::{Database, World};
 
@@ -14,6 +17,9 @@ use super::world::{Database, World};
 const STREAM: &str = "LEADFLIP_OWNERSHIP_V1";
 /// A stream that knows nothing of the service.
 const BARE: &str = "BARE";
+
+/// How often is looked whether something has arrived.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// A connection to it.
 pub struct Broker {
@@ -31,7 +37,7 @@ impl Broker {
         let broker = Self::of(world).await?;
         let service = world.serve(database, &[("events.url", &world.broker)]).await?;
         for account in 0..database.shape.accounts {
-            broker.published(account, super::calls::head(service.channel(), account).await?).await?;
+            broker.published(account, calls::head(service.channel(), account).await?).await?;
         }
         Ok(broker)
     }
@@ -39,7 +45,7 @@ impl Broker {
     /// Waits until an account is published up to a revision.
     pub async fn published(&self, account: usize, revision: i64) -> Result<()> {
         while self.last(account).await?.is_none_or(|(last, _)| last < revision) {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            tokio::time::sleep(LOOK).await;
         }
         Ok(())
     }

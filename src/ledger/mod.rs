@@ -45,12 +45,12 @@ const WAY: Duration = Duration::from_millis(1);
 /// Accounts that changed while somebody who wants to know of each was not listening.
 const CHANGES_NOT_HEARD: usize = 4_096;
 
-/// An account whose leads have changed owners.
+/// An account of which something is to be published.
 #[derive(Debug, Clone)]
 pub struct Changed {
     /// The account.
     pub account: AccountId,
-    /// The last revision that did so.
+    /// The last revision of which it is.
     pub revision: Revision,
 }
 

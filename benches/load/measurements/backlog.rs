@@ -8,6 +8,7 @@ use prost::bytes::Bytes;
 
 use crate::broker::Broker;
 use crate::calls;
+use crate::data::Shape;
 use crate::measure::{Goal, Measurement, Side, Unit};
 use crate::process::Process;
 use crate::world::{Database, World};
@@ -42,7 +43,7 @@ impl Measurement for Backlog {
 async fn of_one_revision(world: &World, database: &Database) -> Result<Bytes> {
     let broker = Broker::prepare(world, database).await?;
     let service = world.serve(database, &[("events.url", &world.broker)]).await?;
-    let alone = crate::data::Shape { accounts: 1, ..database.shape };
+    let alone = Shape { accounts: 1, ..database.shape };
     while calls::assign(service.channel(), alone).await? == 0 {}
     broker.published(0, calls::head(service.channel(), 0).await?).await?;
     let (_, message) = broker.last(0).await?.context("nothing is published")?;
