@@ -1,0 +1,97 @@
+"""Alerts fire when they have to, say what to do, and look at metrics that are there; so does the dashboard."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart import CHART, ROOT, kind, objects, only
+
+HERE = Path(__file__).parent
+PROMTOOL = os.environ.get("OWNERSHIP_TEST_PROMTOOL", "promtool")
+RULES = CHART / "files" / "alerts.yaml"
+DASHBOARD = CHART / "files" / "dashboard.json"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+
+RULE_GROUPS = yaml.safe_load(RULES.read_text())["groups"]
+ALERTS = sorted({rule["alert"] for group in RULE_GROUPS for rule in group["rules"] if "alert" in rule})
+
+
+def promtool(*arguments):
+    done = subprocess.run([PROMTOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_takes_the_rules():
+    promtool("check", "rules", RULES)
+
+
+def test_alerts_fire_when_they_have_to_and_only_then(tmp_path):
+    # Without their annotations, which promtool would want repeated word by word.
+    groups = [{**group, "rules": [{**rule, "annotations": {}} for rule in group["rules"]]} for group in RULE_GROUPS]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
+    shutil.copy(HERE / "alerts.yaml", tmp_path)
+    promtool("test", "rules", tmp_path / "alerts.yaml")
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_is_seen_to_fire_and_to_keep_still(alert):
+    seen = [test for case in yaml.safe_load((HERE / "alerts.yaml").read_text())["tests"] for test in case["alert_rule_test"]]
+    of_it = [bool(test.get("exp_alerts")) for test in seen if test["alertname"] == alert]
+    assert set(of_it) == {True, False}
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_has_a_page_that_says_what_to_do(alert):
+    page = (RUNBOOKS / f"{alert}.md").read_text()
+    assert page.startswith(f"# {alert}\n") and "\n## Look\n" in page and "\n## Do\n" in page
+    assert f"[{alert}]({alert}.md)" in (RUNBOOKS / "README.md").read_text()
+    for group in RULE_GROUPS:
+        for rule in group["rules"]:
+            if rule.get("alert") == alert:
+                assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+                assert rule["annotations"]["runbook_url"] == f"RUNBOOKS/{alert}.md"
+                assert rule["labels"]["severity"] in ("critical", "warning")
+
+
+def test_no_page_is_left_of_an_alert_that_is_gone():
+    assert sorted(page.stem for page in RUNBOOKS.glob("Ownership*.md")) == ALERTS
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in RUNBOOKS.glob("*.md"):
+        for target, anchor in re.findall(r"\]\(([^)#:]+)(?:#([a-z-]+))?\)", page.read_text()):
+            there = (page.parent / target).read_text()
+            headings = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in there.splitlines() if line.startswith("#")}
+            assert not anchor or anchor in headings, f"{page.name} leads to {target}#{anchor}"
+
+
+def test_the_installed_rules_name_their_namespace_and_where_the_pages_are():
+    spec = only(kind(objects("production"), "PrometheusRule"))["spec"]
+    expected = RULES.read_text().replace("NAMESPACE", "crm").replace("RUNBOOKS", "https://docs.leadflip.example/ownership/runbooks")
+    assert spec == yaml.safe_load(expected)
+
+
+def test_the_installed_dashboard_is_the_one_that_was_made():
+    rendered = only(kind(objects("production"), "ConfigMap", "-dashboard"))
+    assert rendered["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(rendered["data"]["ownership.json"]) == json.loads(DASHBOARD.read_text())
+    made = subprocess.run([sys.executable, "-B", "-c", "import dashboard; print(dashboard.text(), end='')"], cwd=ROOT / "helm", capture_output=True, text=True)
+    assert made.stdout == DASHBOARD.read_text(), "helm/dashboard.py writes it"
+
+
+def test_the_dashboard_has_the_rows_and_every_panel_a_place_of_its_own():
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    rows = [panel["title"] for panel in panels if panel["type"] == "row"]
+    assert rows == ["Calls", "Business", "Door", "Books", "Database", "Watches", "Events"]
+    cells = [
+        (x, y) for panel in panels for place in [panel["gridPos"]]
+        for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
