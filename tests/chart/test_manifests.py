@@ -306,10 +306,17 @@ def test_the_network_policy_covers_every_pod_and_every_port(case):
     assert let_out == {"production": {53, 5432, 4222, 4317, 50051}, "init-container": {53, 5432, 4222, 8443, 50051}}[case]
 
 
-def test_the_test_pod_asks_the_service_by_the_protocol_it_speaks():
-    for case, url in [("defaults", "http://ownership.crm.svc:50051"), ("production", "https://ownership.crm.svc:443")]:
-        test = only(kind(objects(case), "Pod"))
-        assert test["spec"]["containers"][0]["args"][:3] == ["healthcheck", "--server", url]
+def test_the_test_pod_asks_the_service_by_the_protocol_it_speaks_and_shows_what_it_has_to():
+    def asked(case):
+        (container,) = ours([only(kind(objects(case), "Pod"))])
+        assert container["args"][:2] == ["healthcheck", "--server"]
+        return container["args"][2], [variable["name"] for variable in container.get("env", [])]
+
+    certificate = ["OWNERSHIP_CLIENT_CERTIFICATE_FILE", "OWNERSHIP_CLIENT_KEY_FILE"]
+    assert asked("defaults") == ("http://ownership.crm.svc:50051", [])
+    assert asked("postgres") == ("https://ownership.crm.svc:50051", [])
+    assert asked("production") == ("https://ownership.crm.svc:443", ["OWNERSHIP_CA_FILE"])
+    assert asked("sqlite") == ("https://ownership.crm.svc:50051", ["OWNERSHIP_CA_FILE", *certificate])
     assert kind(objects("gitops"), "Pod") == []
 
 
