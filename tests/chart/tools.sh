@@ -37,7 +37,8 @@ need_promtool() {
   [[ -z $(promtool) ]] || return 0
   may_install prometheus
   apt-get update -qq
-  mkdir "$scratch/prometheus"
+  # As a user of its own.
+  install -d -m 777 "$scratch/prometheus"
   (cd "$scratch/prometheus" && apt-get download -qq prometheus && dpkg-deb --extract ./*.deb "$tools/prometheus")
 }
 
