@@ -86,6 +86,15 @@ def test_the_installed_dashboard_is_the_one_that_was_made():
     assert made.stdout == DASHBOARD.read_text(), "helm/dashboard.py writes it"
 
 
+def test_prometheus_takes_the_queries_of_the_dashboard(tmp_path):
+    targets = [target for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel.get("targets", [])]
+    queries = [target["expr"].replace("$__rate_interval", "5m").replace("$namespace", ".*") for target in targets]
+    rules = [{"record": f"query{at}", "expr": query} for at, query in enumerate(queries)]
+    (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    promtool("check", "rules", tmp_path / "queries.yaml")
+    assert len(queries) > 30
+
+
 def test_the_dashboard_has_the_rows_and_every_panel_a_place_of_its_own():
     panels = json.loads(DASHBOARD.read_text())["panels"]
     rows = [panel["title"] for panel in panels if panel["type"] == "row"]
