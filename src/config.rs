@@ -8,18 +8,25 @@
 //! one whose content is `database.url`. It is read when the service starts. Everything that is wrong with a configuration is
 //! reported at once, and an unknown key is wrong.
 
+mod auth;
 mod events;
 mod load;
 mod secret;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use auth::{Auth, Jwt};
 pub use events::Events;
 pub use load::{Error, Problem, SECRETS};
 pub use secret::{DatabaseUrl, Secret};
+pub use tls::Tls;
+
+/// A key, whether its value makes sense, and what it must be.
+type Check = (&'static str, bool, &'static str);
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -27,6 +34,8 @@ pub use secret::{DatabaseUrl, Secret};
 pub struct Config {
     /// How callers reach the service, and what they may ask of it.
     pub server: Server,
+    /// Who may call.
+    pub auth: Auth,
     /// Where the platform asks about the process: `/livez`, `/readyz`, `/metrics` and `/config`.
     pub admin: Admin,
     /// Where everything is kept.
@@ -51,9 +60,11 @@ pub struct Config {
 pub struct Server {
     /// Address and port to listen on. Port 0 takes a free one, which is then printed.
     pub listen: SocketAddr,
-    /// Whether to listen on other addresses than loopback although nobody has to prove who they are. The network has to keep
-    /// strangers out then.
+    /// Whether to listen on other addresses than loopback although nobody has to prove who they are, by a token or a client
+    /// certificate. The network has to keep strangers out then.
     pub allow_insecure: bool,
+    /// How connections are encrypted.
+    pub tls: Tls,
     /// Whether to serve reflection, so that tools like grpcurl need no proto files.
     pub reflection: bool,
     /// How long a call may take that names no deadline.
@@ -186,6 +197,18 @@ pub enum LogFormat {
     Json,
 }
 
+impl Config {
+    /// Whether callers have to prove who they are.
+    pub fn authenticates(&self) -> bool {
+        self.auth.jwt.issuer.is_some() || self.server.tls.client_ca_file.is_some()
+    }
+}
+
+/// What stands between the commas of a text.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
 impl Database {
     /// Whether this process brings the database up to date when it starts.
     pub fn migrates_on_start(&self) -> bool {
@@ -198,6 +221,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
             allow_insecure: false,
+            tls: Tls::default(),
             reflection: true,
             default_deadline: Duration::from_secs(10),
             max_deadline: Duration::from_secs(30),

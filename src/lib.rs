@@ -10,6 +10,7 @@ pub mod config;
 pub mod context;
 pub mod domain;
 pub mod history;
+pub mod identity;
 pub mod jitter;
 pub mod leads;
 pub mod ledger;

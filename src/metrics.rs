@@ -16,7 +16,7 @@ use opentelemetry::{KeyValue, global};
 pub use catalogue::{Entry, Kind};
 
 use catalogue::Maker;
-use instruments::{Books, Calls, Door, Events, Store, Unassigned, Watch};
+use instruments::{Books, Calls, Door, Events, Identity, Store, Unassigned, Watch};
 
 /// The instruments.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub struct Metrics {
     watch: Watch,
     store: Store,
     events: Events,
+    identity: Identity,
     unassigned: Unassigned,
 }
 
@@ -55,6 +56,7 @@ impl Metrics {
             watch: Watch::new(make),
             store: Store::new(make),
             events: Events::new(make),
+            identity: Identity::new(make),
             unassigned: Unassigned::new(make),
         }
     }
@@ -79,6 +81,16 @@ impl Metrics {
     /// Whether calls can be answered.
     pub fn ready(&self, ready: bool) {
         self.calls.ready.record(u64::from(ready), &[]);
+    }
+
+    /// A call was refused because of who makes it. `reason` is one of the contract's.
+    pub fn call_refused(&self, reason: &'static str) {
+        self.identity.refusals.add(1, &[KeyValue::new("reason", reason)]);
+    }
+
+    /// A `certificate` or the `keys` were `replaced`, or that `failed`.
+    pub fn renewed(&self, what: &'static str, outcome: &'static str) {
+        self.identity.renewals.add(1, &[KeyValue::new("what", what), KeyValue::new("outcome", outcome)]);
     }
 
     /// A door committed, or refused, this many requests in one go.

@@ -1,7 +1,9 @@
 //! The server: one listener, the layers every call goes through, readiness, and an orderly end.
 
 mod admin;
+mod connection;
 mod health;
+mod identity;
 pub(crate) mod publishing;
 mod readiness;
 
@@ -18,13 +20,16 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::FILE_DESCRIPTOR_SET as HEALTH_DESCRIPTORS;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::Builder as Reflection;
+use tower::util::option_layer;
 
 use crate::config::{self, Config};
 use crate::jitter::jittered;
-use crate::rpc::layers::{catch_panic, complete_errors::CompleteErrors, content_type::OnlyGrpc, deadline::Deadlines};
-use crate::rpc::{self, Rpc, layers::telemetry::Observe};
+use crate::rpc::layers::{authenticate::Authenticate, catch_panic, complete_errors::CompleteErrors};
+use crate::rpc::layers::{content_type::OnlyGrpc, deadline::Deadlines, telemetry::Observe};
+use crate::rpc::{self, Rpc};
 use admin::Admin;
 use health::Health;
+use identity::Identity;
 use readiness::Readiness;
 
 pub use readiness::NotReady;
@@ -63,6 +68,9 @@ pub enum Error {
     /// The database cannot be used, and waiting would not help.
     #[error("the database cannot be used")]
     NotReady(#[from] NotReady),
+    /// Connections cannot be encrypted, or callers not be told apart, as configured.
+    #[error(transparent)]
+    Identity(#[from] identity::Error),
     /// The service cannot describe itself.
     #[error("the descriptors of the contract cannot be read")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -91,9 +99,7 @@ impl Server {
         let incoming = TcpIncoming::bind(wanted).map_err(cannot)?;
         let incoming = incoming.with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE));
         let address = incoming.local_addr().map_err(cannot)?;
-        if !address.ip().is_loopback() {
-            tracing::warn!(%address, "anybody who reaches this address can use every account: there is no authentication");
-        }
+        warn_of_strangers(&config, address);
         let admin = Admin::bind(&config.admin)?;
         Ok(Self { config, incoming, address, admin })
     }
@@ -103,18 +109,25 @@ impl Server {
         self.address
     }
 
+    /// The same for those who call.
+    pub fn url(&self) -> String {
+        let scheme = if self.config.server.tls.is_on() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Begins to accept calls, and waits for the first attempt to get ready. On Postgres a failed attempt is repeated in the
     /// background, and calls are answered UNAVAILABLE until one succeeds.
     #[expect(clippy::disallowed_methods, reason = "the server owns the task of its listener and awaits it")]
     pub async fn start(self) -> Result<Running, Error> {
         let Self { config, incoming, address: _, admin } = self;
+        let identity = identity::open(&config).await?;
         let rpc = Rpc::new(rpc_options(&config));
         let reporter = HealthReporter::new();
         let health = Health::starting(reporter.clone()).await;
         let admin = admin.map(|admin| admin.open(health.clone(), &config)).transpose()?;
         let stop = CancellationToken::new();
         let routes = routes(&config, &rpc, reporter)?;
-        let listener = tokio::spawn(serve(config.server.clone(), routes, incoming, stop.clone()));
+        let listener = tokio::spawn(serve(config.server.clone(), routes, identity, incoming, stop.clone()));
         let readiness = Readiness::new(rpc.clone(), health).open(&config).await?;
         Ok(Running { config: config.server, rpc, readiness, listener, stop, _admin: admin })
     }
@@ -164,6 +177,21 @@ fn rpc_options(config: &Config) -> rpc::Options {
         max_request_bytes: config.server.max_request_bytes,
         progress_interval: config.watch.progress_interval,
         send_timeout: config.watch.send_timeout,
+        open_to_all: !config.authenticates(),
+    }
+}
+
+/// Says who gets in. What is risky has been agreed to in the configuration.
+fn warn_of_strangers(config: &Config, address: SocketAddr) {
+    match (config.authenticates(), address.ip().is_loopback()) {
+        (false, true) => tracing::info!("nobody has to prove who they are; only this machine can connect"),
+        (false, false) => {
+            tracing::warn!(%address, "anybody who reaches this address can use every account: nobody has to prove who they are");
+        }
+        (true, false) if !config.server.tls.is_on() => {
+            tracing::warn!(%address, "tokens travel unencrypted: set server.tls, or put something before it that encrypts");
+        }
+        (true, _) => {}
     }
 }
 
@@ -184,9 +212,11 @@ fn routes(config: &Config, rpc: &Rpc, health: HealthReporter) -> Result<Routes, 
 async fn serve(
     config: config::Server,
     routes: Routes,
+    identity: Identity,
     incoming: TcpIncoming,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
+    let Identity { tls, gate, .. } = &identity;
     let deadlines = Deadlines { default: config.default_deadline, max: config.max_deadline };
     // No max_connection_age_grace, ever: with it, tonic cuts connections without a GOAWAY.
     tonic::transport::Server::builder()
@@ -205,9 +235,11 @@ async fn serve(
         .layer(OnlyGrpc)
         // Covers reading the request and the handler.
         .layer(deadlines)
-        // Innermost: a handler that panics is answered like one that fails.
+        // Around all that looks into a call: what panics is answered like what fails.
         .layer(catch_panic::layer())
+        // Innermost, so that finding out who calls has a deadline and an answer like everything else. Handlers know the caller.
+        .layer(option_layer(gate.clone().map(Authenticate)))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+        .serve_with_incoming_shutdown(connection::accept(incoming, tls.clone()), stop.cancelled_owned())
         .await
 }

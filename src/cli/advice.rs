@@ -38,6 +38,16 @@ pub(super) fn for_reason(reason: ErrorReason) -> &'static str {
             "The write may or may not have happened. Repeat it with the same --request-id to get a definite answer."
         }
         R::Draining => "The server is shutting down. Try again: another one answers.",
+        R::CredentialsMissing => {
+            "Pass a token with --token-file or OWNERSHIP_TOKEN, or --client-certificate-file and its key."
+        }
+        R::TokenInvalid => "Get another token: from the right issuer, for this service, with account, role and member.",
+        R::IdentityExpired => "Get a new token or certificate, then go on; a watch resumes with --after.",
+        R::KeysUnavailable => "Try again later; if it lasts, the operator has to look at auth.jwt.keys_url.",
+        R::CallerUnknown => "The operator has to add the name in the certificate to auth.services or auth.admins.",
+        R::MethodNotAllowed => "Ask somebody whose role allows it; README.md has the table of roles and methods.",
+        R::AccountNotAllowed => "Check --account, or get a token that names this account.",
+        R::MemberNotAllowed => "Leave --acting-for away: only services act for members.",
         R::MethodUnknown => "The server is older than this command line: update it.",
         R::Internal => {
             "A defect of the service. Give the incident_id above to the operator: the server log has the cause."
@@ -53,7 +63,9 @@ pub(super) fn for_code(code: Code) -> &'static str {
         }
         Code::DeadlineExceeded | Code::Cancelled => "The server did not answer in time. Raise --timeout, or try again.",
         Code::Unimplemented => "What answers at --server is not this service, or an older version of it.",
-        Code::Unauthenticated | Code::PermissionDenied => "Something in front of the service refused the call.",
+        Code::Unauthenticated | Code::PermissionDenied => {
+            "There is no token where one is expected, or something in front of the service refused the call."
+        }
         _ => "Check --server: the answer does not look like one of this service.",
     }
 }

@@ -7,9 +7,11 @@ use ownership_proto::v1::account_service_client::AccountServiceClient;
 use ownership_proto::v1::lead_service_client::LeadServiceClient;
 use ownership_proto::v1::member_service_client::MemberServiceClient;
 use ownership_proto::v1::ownership_service_client::OwnershipServiceClient;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 
+use super::credentials::{Bearer, Credentials};
 use super::error::Error;
 use super::output::{Format, Output};
 use super::values;
@@ -44,6 +46,9 @@ pub struct ServerArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     #[arg(global = true, help_heading = "Connection")]
     pub output: Format,
+    /// Who calls.
+    #[command(flatten)]
+    pub credentials: Credentials,
 }
 
 /// Which account of which server.
@@ -93,9 +98,12 @@ impl<V: clap::Args + Verb> Client<V> {
     }
 }
 
+/// What calls go over: a connection, with the token in each call.
+pub(super) type Wire = InterceptedService<Channel, Bearer>;
+
 /// A connection to one account of one server.
 pub struct Session {
-    channel: Channel,
+    wire: Wire,
     account: String,
     timeout: Duration,
     /// Where answers are printed.
@@ -107,9 +115,10 @@ impl Session {
     pub async fn open(args: &ClientArgs) -> Result<Self, Error> {
         let missing = || Error::Usage("no account given: pass --account ID or set OWNERSHIP_ACCOUNT".into());
         let account = args.account.clone().ok_or_else(missing)?;
-        let channel = connect(&args.server.server).await?;
+        let channel = connect(&args.server.server, &args.server.credentials).await?;
+        let wire = InterceptedService::new(channel, args.server.credentials.bearer());
         let (timeout, out) = (args.server.timeout, Output::stdout(args.server.output));
-        Ok(Self { channel, account, timeout, out })
+        Ok(Self { wire, account, timeout, out })
     }
 
     /// The account all calls go to.
@@ -125,40 +134,41 @@ impl Session {
     }
 
     /// `OwnershipService`.
-    pub fn ownership(&self) -> OwnershipServiceClient<Channel> {
-        OwnershipServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    pub fn ownership(&self) -> OwnershipServiceClient<Wire> {
+        OwnershipServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// `LeadService`.
-    pub fn leads(&self) -> LeadServiceClient<Channel> {
-        LeadServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    pub fn leads(&self) -> LeadServiceClient<Wire> {
+        LeadServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// `MemberService`.
-    pub fn members(&self) -> MemberServiceClient<Channel> {
-        MemberServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    pub fn members(&self) -> MemberServiceClient<Wire> {
+        MemberServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// `AccountService`.
-    pub fn accounts(&self) -> AccountServiceClient<Channel> {
-        AccountServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    pub fn accounts(&self) -> AccountServiceClient<Wire> {
+        AccountServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 }
 
 /// A channel to a server that answers on its port.
-pub(super) async fn connect(server: &str) -> Result<Channel, Error> {
+pub(super) async fn connect(server: &str, credentials: &Credentials) -> Result<Channel, Error> {
     let unreachable = |cause: tonic::transport::Error| Error::unreachable(server, &cause);
-    endpoint(server)?.connect().await.map_err(unreachable)
+    endpoint(server, credentials)?.connect().await.map_err(unreachable)
 }
 
-fn endpoint(server: &str) -> Result<Endpoint, Error> {
-    if server.starts_with("https://") {
-        return Err(Error::Usage(format!("{server}: the service speaks plain http; terminate TLS in front of it")));
-    }
+fn endpoint(server: &str, credentials: &Credentials) -> Result<Endpoint, Error> {
     let address = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-    let endpoint = Endpoint::from_shared(address);
-    let endpoint =
-        endpoint.map_err(|_| Error::Usage(format!("--server {server}: not an address like http://HOST:PORT")))?;
+    let is_encrypted = address.starts_with("https://");
+    let no_address = |_| Error::Usage(format!("--server {server}: not an address like https://HOST:PORT"));
+    let mut endpoint = Endpoint::from_shared(address).map_err(no_address)?;
+    if is_encrypted {
+        let unfit = |cause: tonic::transport::Error| Error::unreachable(server, &cause);
+        endpoint = endpoint.tls_config(credentials.tls()?).map_err(unfit)?;
+    }
     Ok(endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)

@@ -13,6 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::client;
 use super::configured::ConfigArgs;
+use super::credentials::Credentials;
 use super::output::{Format, Output, table};
 use crate::config::{self, Config};
 use crate::domain::time::Timestamp;
@@ -37,6 +38,9 @@ pub struct Args {
     /// Server to ask whether it takes calls
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    /// What to show to it.
+    #[command(flatten)]
+    credentials: Credentials,
     /// Print a table for people, or JSON for scripts
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -55,7 +59,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         findings.extend(production::findings(&config));
     }
     if let Some(server) = &args.server {
-        findings.push(of_server(server).await);
+        findings.push(of_server(server, &args.credentials).await);
     }
     Output::stdout(args.output).print(|| as_json(&findings), || as_table(&findings))?;
     let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
@@ -70,9 +74,7 @@ fn wrong(problem: &config::Problem) -> Finding {
 
 async fn of_config(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::new("configuration", "can be read", true, (Verdict::Bad, ""))];
-    let open = !config.server.listen.ip().is_loopback();
-    let exposed = (Verdict::Doubtful, "there is no authentication: the network has to keep strangers out");
-    findings.push(Finding::new("listen", config.server.listen.to_string(), !open, exposed));
+    findings.push(of_listen(config));
     let url = &config.database.url;
     match checkup::examine(url.expose(), now).await {
         Ok(found) => {
@@ -90,8 +92,21 @@ async fn of_config(config: &Config) -> Vec<Finding> {
     findings
 }
 
-async fn of_server(server: &str) -> Finding {
-    let status = match tokio::time::timeout(PATIENCE, health(server)).await {
+/// Who can connect, and what becomes of those who should not.
+fn of_listen(config: &Config) -> Finding {
+    let is_open = !config.server.listen.ip().is_loopback();
+    let (doubtful, advice) = match (config.authenticates(), config.server.tls.is_on()) {
+        (false, _) => (is_open, "nobody has to prove who they are: the network has to keep strangers out"),
+        (true, false) => {
+            (is_open, "tokens travel unencrypted: set server.tls, or put something before it that encrypts")
+        }
+        (true, true) => (false, ""),
+    };
+    Finding::new("listen", config.server.listen.to_string(), !doubtful, (Verdict::Doubtful, advice))
+}
+
+async fn of_server(server: &str, credentials: &Credentials) -> Finding {
+    let status = match tokio::time::timeout(PATIENCE, health(server, credentials)).await {
         Ok(Ok(status)) => status.as_str_name().to_owned(),
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
@@ -100,8 +115,8 @@ async fn of_server(server: &str) -> Finding {
     Finding::new("server", format!("{server}: {status}"), serving, (Verdict::Bad, "read the log of the server"))
 }
 
-async fn health(server: &str) -> Result<ServingStatus, super::error::Error> {
-    let mut health = HealthClient::new(client::connect(server).await?);
+async fn health(server: &str, credentials: &Credentials) -> Result<ServingStatus, super::error::Error> {
+    let mut health = HealthClient::new(client::connect(server, credentials).await?);
     Ok(health.check(Request::new(HealthCheckRequest::default())).await?.into_inner().status())
 }
 

@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Asks once. Anything but SERVING is a failure.
 pub(super) async fn run(args: &Args) -> Result<Done, Error> {
-    let channel = client::connect(&args.server.server).await?;
+    let channel = client::connect(&args.server.server, &args.server.credentials).await?;
     let mut request = Request::new(HealthCheckRequest { service: args.service.clone() });
     request.set_timeout(args.server.timeout);
     let status = HealthClient::new(channel).check(request).await?.into_inner().status();

@@ -15,6 +15,7 @@ mod bulk;
 mod client;
 mod configured;
 mod count;
+mod credentials;
 mod error;
 mod filter;
 mod healthcheck;
@@ -46,7 +47,7 @@ Examples:
   ownership assign LEAD-1 --to anna --account acme   give a lead to a member
   ownership watch --account acme                     see every change as it happens
 
-OWNERSHIP_ACCOUNT and OWNERSHIP_SERVER stand in for --account and --server.
+OWNERSHIP_ACCOUNT, OWNERSHIP_SERVER and OWNERSHIP_TOKEN_FILE stand in for --account, --server and --token-file.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 some items were refused and the others applied.";
 

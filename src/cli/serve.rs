@@ -49,12 +49,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let mut stop = Stop::listen()?;
     let server = Server::bind(config)?;
-    let address = server.local_addr();
+    let (address, url) = (server.local_addr(), server.url());
     let running = tokio::select! {
         running = server.start() => running?,
         () = stop.asked() => return Ok(()),
     };
-    announce(address)?;
+    announce(&url)?;
     if demo {
         return with_demo(running, address, stop).await;
     }
@@ -78,9 +78,9 @@ async fn with_demo(running: Running, address: SocketAddr, stop: Stop) -> anyhow:
 }
 
 /// What scripts wait for. The one line on standard output.
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(url: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "ownership {} listening on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(stdout, "ownership {} listening on {url}", env!("CARGO_PKG_VERSION"))?;
     stdout.flush()
 }
 
@@ -120,6 +120,8 @@ impl Demo {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         config.database.url = DatabaseUrl::new(format!("sqlite:{}", dir.join("ownership.db").display()));
         config.database.migrate_on_start = None;
+        let is_plain = !config.authenticates() && !config.server.tls.is_on();
+        anyhow::ensure!(is_plain, "--demo shows itself to everybody on this machine: leave auth and server.tls away");
         // The usual one may be taken by something else that somebody tries out.
         config.admin.listen.set_port(0);
         Ok(Self { _temporary: temporary })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
+use super::{Check, Secret};
 
 /// `events.*`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,9 +66,6 @@ impl Default for Events {
         }
     }
 }
-
-/// A key, whether its value makes sense, and what it must be.
-type Check = (&'static str, bool, &'static str);
 
 impl Events {
     /// What makes sense of these keys, and what does not.

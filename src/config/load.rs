@@ -74,14 +74,15 @@ impl Config {
 
     /// Values that are of the right type and make no sense.
     fn problems(&self) -> Vec<Problem> {
-        let Self { server, admin: _, database, memory, door, log, watch, events, telemetry } = self;
+        let Self { server, admin: _, auth, database, memory, door, log, watch, events, telemetry } = self;
         let second = Duration::from_secs(1);
         let milli = Duration::from_millis(1);
         let checks = [
             (
                 "server.allow_insecure",
-                server.allow_insecure || server.listen.ip().is_loopback(),
-                "must be true to listen on an address that others can reach: there is no authentication yet",
+                server.allow_insecure || server.listen.ip().is_loopback() || self.authenticates(),
+                "must be true to listen where others can reach the service while nobody has to prove who they are; \
+                 better, set auth.jwt.issuer or server.tls.client_ca_file",
             ),
             (
                 "server.default_deadline",
@@ -124,7 +125,9 @@ impl Config {
                 "must be http://HOST:PORT, without a password",
             ),
         ];
-        let bad = checks.into_iter().chain(events.checks()).filter(|(_, holds, _)| !holds);
+        let checks = checks.into_iter().chain(server.tls.checks()).chain(events.checks());
+        let checks = checks.chain(auth.checks(server.tls.client_ca_file.is_some()));
+        let bad = checks.filter(|(_, holds, _)| !holds);
         bad.map(|(key, _, what)| Problem { key: key.to_owned(), what: what.to_owned() }).collect()
     }
 }

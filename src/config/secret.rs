@@ -12,6 +12,12 @@ const HIDDEN: &str = "...";
 #[serde(transparent)]
 pub struct Secret(String);
 
+impl From<String> for Secret {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
 impl Secret {
     /// The secret itself. Not for logs or messages.
     pub fn expose(&self) -> &str {

@@ -22,8 +22,24 @@ pub fn is_id(text: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
+/// A name of another form than 1 to 255 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a caller has a name of 1 to 255 visible ASCII characters")]
+pub struct InvalidCaller;
+
+/// Longest name of a caller, in bytes: the longest subject that OpenID Connect allows.
+const MAX_CALLER_BYTES: usize = 255;
+
+/// Whether a text can be the name of a caller. Issuers of tokens and certificates have conventions of their own: URIs, addresses.
+fn is_caller(text: &str) -> bool {
+    (1..=MAX_CALLER_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident) => {
+        id! { $(#[$meta])* $name: is_id else InvalidId }
+    };
+    ($(#[$meta:meta])* $name:ident: $has_form:ident else $error:ident) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -31,8 +47,8 @@ macro_rules! id {
 
         impl $name {
             /// The id in `text`, if it has the form of one.
-            pub fn parse(text: &str) -> Result<Self, InvalidId> {
-                if is_id(text) { Ok(Self(text.into())) } else { Err(InvalidId) }
+            pub fn parse(text: &str) -> Result<Self, $error> {
+                if $has_form(text) { Ok(Self(text.into())) } else { Err($error) }
             }
 
             /// The id as text.
@@ -42,9 +58,9 @@ macro_rules! id {
         }
 
         impl TryFrom<String> for $name {
-            type Error = InvalidId;
+            type Error = $error;
 
-            fn try_from(text: String) -> Result<Self, InvalidId> {
+            fn try_from(text: String) -> Result<Self, $error> {
                 Self::parse(&text)
             }
         }
@@ -92,8 +108,8 @@ id! {
     BatchId
 }
 id! {
-    /// A caller, as it was authenticated.
-    CallerId
+    /// A caller, as it was authenticated: the subject of its token, or the name in its certificate.
+    CallerId: is_caller else InvalidCaller
 }
 
 /// The number of a committed request in its account: dense from 1; 0 is "nothing yet".
@@ -131,6 +147,18 @@ mod tests {
     fn an_id_neither_is_empty_nor_starts_with_punctuation_nor_holds_other_characters() {
         for bad in ["", "-a", "_a", "a b", "a.b", "a*", "ä", "a\0", "a\n", "a>"] {
             assert_eq!(MemberId::parse(bad), Err(InvalidId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_caller_may_have_the_name_that_its_issuer_gave_it() {
+        for good in
+            ["anonymous", "spiffe://crm.example/ns/prod/sa/board", "auth0|5f7c", "anna@example.com", &"a".repeat(255)]
+        {
+            assert!(CallerId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a\n", "\u{1b}[2J", "ä", &"a".repeat(256)] {
+            assert_eq!(CallerId::parse(bad), Err(InvalidCaller), "{bad:?}");
         }
     }
 

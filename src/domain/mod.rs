@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod attributes;
 pub mod book;
+pub mod caller;
 pub mod change;
 pub mod command;
 pub mod eligibility;

@@ -252,3 +252,29 @@ impl Unassigned {
         }
     }
 }
+
+/// Who calls.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) refusals: Counter<u64>,
+    pub(super) renewals: Counter<u64>,
+}
+
+impl Identity {
+    pub(super) fn new(make: &mut Maker<'_>) -> Self {
+        Self {
+            refusals: make.counter(
+                "ownership.identity.refusals",
+                "{call}",
+                &["reason"],
+                "Calls of somebody who may not make them",
+            ),
+            renewals: make.counter(
+                "ownership.identity.renewals",
+                "{renewal}",
+                &["what", "outcome"],
+                "Certificates and keys that were replaced, or could not be",
+            ),
+        }
+    }
+}

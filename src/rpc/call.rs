@@ -1,5 +1,6 @@
 //! What every call goes through: decode, run, encode.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ownership_proto::v1::WriteContext;
@@ -16,6 +17,7 @@ use super::status::{Failure, refused};
 use super::{Backend, Rpc};
 use crate::context::Context;
 use crate::domain::actor::Origin;
+use crate::domain::caller::Caller;
 use crate::domain::command::{Action, Command, Once};
 use crate::domain::ids::{AccountId, BatchId, CallerId};
 use crate::domain::outcome::Answer;
@@ -85,24 +87,29 @@ pub(super) struct Asked<'a, Q> {
     /// What is asked.
     pub(super) question: Q,
     /// Who asks.
-    pub(super) caller: CallerId,
+    pub(super) caller: Arc<Caller>,
 }
 
 impl Rpc {
     /// Takes a question apart.
     pub(super) fn ask<R: Ask>(&self, request: Request<R>) -> Result<Asked<'_, R::Question>, Status> {
         let (_, extensions, message) = request.into_parts();
+        let caller = self.caller(&extensions)?;
         let (account, question) = valid(message)?.question().map_err(Failure::from)?;
+        caller.may_use(&account).map_err(Failure::from)?;
         let context = context(account, &extensions);
-        Ok(Asked { backend: self.backend()?, context, question, caller: self.caller() })
+        Ok(Asked { backend: self.backend()?, context, question, caller })
     }
 
     /// Has a write carried out.
     pub(super) async fn write<W: Write>(&self, request: Request<W>) -> Reply<W::Response> {
         let (_, extensions, message) = request.into_parts();
-        let (mut message, caller) = (valid(message)?, self.caller());
+        let caller = self.caller(&extensions)?;
+        let mut message = valid(message)?;
         let fingerprint = fingerprint(&mut message);
-        let Order { account, origin, action, subject } = message.order(&caller).map_err(Failure::from)?;
+        let Order { account, mut origin, action, subject } = message.order(&caller.id).map_err(Failure::from)?;
+        caller.may_use(&account).map_err(Failure::from)?;
+        origin.actor = caller.acting_for(origin.actor.member).map_err(Failure::from)?;
         let command = command(W::METHOD, origin, action, fingerprint);
         let outcome = self.backend()?.ledger.write(&context(account, &extensions), command).await;
         let answer = outcome.map_err(|error| refused(&error, W::ITEMS))?;
@@ -125,7 +132,7 @@ fn context(account: AccountId, extensions: &Extensions) -> Context {
 const UNSET_DEADLINE: Duration = Duration::from_secs(10);
 
 #[expect(clippy::disallowed_methods, reason = "here the time of a call comes in from outside")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -3,10 +3,12 @@
 //! A handler is a sentence: decode, run, encode. What messages mean is in `convert`, what errors become in `status`, and what
 //! happens to every call in `layers`.
 
+mod access;
 mod accounts;
 mod call;
 mod convert;
 mod encode;
+mod expiry;
 pub mod layers;
 mod leads;
 mod members;
@@ -24,9 +26,11 @@ use ownership_proto::v1::member_service_server::MemberServiceServer;
 use ownership_proto::v1::ownership_service_server::OwnershipServiceServer;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tonic::Extensions;
 use tonic::service::Routes;
 
-use crate::domain::ids::CallerId;
+use crate::domain::caller::Caller;
+use crate::identity;
 use crate::ledger::Ledger;
 use crate::publish::Format;
 use crate::watch::Watches;
@@ -53,6 +57,8 @@ pub struct Options {
     pub progress_interval: Duration,
     /// How long one message of a watch may wait for its reader.
     pub send_timeout: Duration,
+    /// Whether nobody has to prove who they are.
+    pub open_to_all: bool,
 }
 
 /// The services of the contract. Answers UNAVAILABLE until it is given something to answer with. Cheap to clone.
@@ -112,13 +118,21 @@ impl Rpc {
         self.0.options.progress_interval
     }
 
-    /// Who calls. There is no authentication yet, so nobody in particular.
-    fn caller(&self) -> CallerId {
-        static ANONYMOUS: OnceLock<CallerId> = OnceLock::new();
-        let anonymous = ANONYMOUS.get_or_init(|| match CallerId::parse("anonymous") {
-            Ok(caller) => caller,
-            Err(why) => unreachable!("{why}"),
-        });
-        anonymous.clone()
+    /// Who calls. A call that nobody has looked at gets no further, unless nobody has to be looked at.
+    fn caller(&self, extensions: &Extensions) -> Result<Arc<Caller>, Failure> {
+        match extensions.get::<Arc<Caller>>() {
+            Some(caller) => Ok(Arc::clone(caller)),
+            None if self.0.options.open_to_all => Ok(anonymous()),
+            None => Err(identity::Error::Missing.into()),
+        }
     }
+}
+
+fn anonymous() -> Arc<Caller> {
+    static ANONYMOUS: OnceLock<Arc<Caller>> = OnceLock::new();
+    let anonymous = ANONYMOUS.get_or_init(|| match Caller::anonymous() {
+        Ok(caller) => Arc::new(caller),
+        Err(why) => unreachable!("{why}"),
+    });
+    Arc::clone(anonymous)
 }

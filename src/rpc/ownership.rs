@@ -8,6 +8,7 @@ use super::Rpc;
 use super::call::{Asked, Reply, reply};
 use super::convert::ownership::{GetOwner, GetOwners};
 use super::encode::{self, SenderStream};
+use super::expiry::Expiry;
 use super::parts::Messages;
 use super::watch::Stream;
 use crate::{history, ownership};
@@ -39,8 +40,8 @@ impl OwnershipService for Rpc {
     ) -> Result<Response<Stream>, Status> {
         let Asked { backend, context, question, caller } = self.ask(request)?;
         let watching = question.or_silent_for(self.progress_interval());
-        let watch = backend.watches.open(&context, &caller, watching).await?;
-        Ok(Response::new(self.stream(watch)))
+        let watch = backend.watches.open(&context, &caller.id, watching).await?;
+        Ok(Response::new(self.stream(watch, Expiry::of(&caller, context.now))))
     }
 
     async fn get_owner(&self, request: Request<pb::GetOwnerRequest>) -> Reply<pb::GetOwnerResponse> {
@@ -76,10 +77,11 @@ impl OwnershipService for Rpc {
         &self,
         request: Request<pb::StreamSendersRequest>,
     ) -> Result<Response<Self::StreamSendersStream>, Status> {
-        let Asked { backend, context, question, .. } = self.ask(request)?;
+        let Asked { backend, context, question, caller } = self.ask(request)?;
         let turn = self.turn_to_stream(context.deadline).await?;
         let (snapshot, filter) = ownership::campaign(&backend.ledger, &context, question).await?;
-        Ok(Response::new(self.stream_in_parts(SenderStream::of(snapshot, filter), backend.ledger.clone(), turn)))
+        let (messages, expiry) = (SenderStream::of(snapshot, filter), Expiry::of(&caller, context.now));
+        Ok(Response::new(self.stream_in_parts(messages, backend.ledger.clone(), turn, expiry)))
     }
 
     async fn count_by_owner(&self, request: Request<pb::CountByOwnerRequest>) -> Reply<pb::CountByOwnerResponse> {

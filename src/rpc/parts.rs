@@ -10,7 +10,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::Rpc;
-use super::status::Failure;
+use super::expiry::Expiry;
+use super::status::{Failure, identity_expired};
 use crate::ledger::Ledger;
 
 /// Streams at the same time. What is changed while one is read is kept twice, so there are few; who comes later waits.
@@ -30,19 +31,25 @@ impl Rpc {
         turn.ok_or_else(|| Failure::deadline().into())
     }
 
-    /// The stream of some messages. A task makes them until the client goes away or takes none for too long.
+    /// The stream of some messages. A task makes them until the client goes away, takes none for too long, or its identity
+    /// ends.
     pub(super) fn stream_in_parts<T: Send + 'static>(
         &self,
         messages: impl Iterator<Item = Encoded<T>> + Send + 'static,
         ledger: Ledger,
         turn: OwnedSemaphorePermit,
+        expiry: Expiry,
     ) -> Messages<T> {
         // One place more is kept for the status at the end.
         let (sender, receiver) = mpsc::channel(AHEAD + 1);
         if let Ok(last) = sender.clone().try_reserve_owned() {
             let patience = self.0.options.send_timeout;
             self.0.streams.spawn(async move {
-                if let Err(failure) = send_all(messages, sender, patience, &ledger).await {
+                let sent = tokio::select! {
+                    sent = send_all(messages, sender, patience, &ledger) => sent,
+                    () = expiry.passed() => Err(identity_expired(None)),
+                };
+                if let Err(failure) = sent {
                     last.send(Err(failure.into()));
                 }
                 drop(turn);

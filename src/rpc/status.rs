@@ -3,6 +3,7 @@
 //! Nothing of a driver, of the database or of the code gets out. What is a defect is logged here, under an id that the caller is
 //! told.
 
+mod identity;
 mod refused;
 mod text;
 
@@ -19,6 +20,7 @@ use super::convert::Invalid;
 use crate::domain::ids::Revision;
 use crate::domain::outcome::Refused;
 use crate::{ledger, store, watch};
+pub(super) use identity::{identity_expired, method_not_allowed};
 pub(super) use refused::refused;
 use text::position;
 
@@ -135,9 +137,13 @@ fn code(reason: Reason) -> Code {
         | Reason::AccountBusy
         | Reason::AccountTooLarge => Code::ResourceExhausted,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
-        Reason::StoreUnavailable | Reason::Draining => Code::Unavailable,
+        Reason::StoreUnavailable | Reason::Draining | Reason::KeysUnavailable => Code::Unavailable,
         Reason::OutcomeUnknown => Code::Unknown,
         Reason::MethodUnknown => Code::Unimplemented,
+        Reason::CredentialsMissing | Reason::TokenInvalid | Reason::IdentityExpired => Code::Unauthenticated,
+        Reason::CallerUnknown | Reason::MethodNotAllowed | Reason::AccountNotAllowed | Reason::MemberNotAllowed => {
+            Code::PermissionDenied
+        }
         Reason::Internal | Reason::Unspecified => Code::Internal,
     }
 }

@@ -12,7 +12,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::Rpc;
-use super::status::{Failure, draining, too_slow};
+use super::expiry::Expiry;
+use super::status::{Failure, draining, identity_expired, too_slow};
 use crate::domain::ids::Revision;
 use crate::watch::{self, Message, Watch};
 
@@ -23,14 +24,14 @@ type Encode = fn(Item<Message>) -> Item<Encoded<WatchOwnerChangesResponse>>;
 pub(super) type Stream = Map<ReceiverStream<Item<Message>>, Encode>;
 
 impl Rpc {
-    /// The stream of a watch that has begun. A task feeds it until the client goes away or the watch ends.
-    pub(super) fn stream(&self, watch: Watch) -> Stream {
+    /// The stream of a watch that has begun. A task feeds it until the client goes away, its identity ends, or the watch does.
+    pub(super) fn stream(&self, watch: Watch, expiry: Expiry) -> Stream {
         // One place for a message, and one that is kept for the status at the end: the reader that is cut for being slow has to
         // find the reason behind the last message.
         let (messages, receiver) = mpsc::channel(2);
         if let Ok(last) = messages.clone().try_reserve_owned() {
             let (patience, handed_over) = (self.0.options.send_timeout, watch.position());
-            self.0.streams.spawn(Feed { watch, messages, patience, handed_over }.run(last));
+            self.0.streams.spawn(Feed { watch, messages, patience, expiry, handed_over }.run(last));
         }
         ReceiverStream::new(receiver).map(|message| message.map(Encoded::from))
     }
@@ -48,16 +49,19 @@ struct Feed {
     messages: Sender<Item<Message>>,
     /// How long the reader may take for one message.
     patience: Duration,
+    /// How long the reader may be told anything.
+    expiry: Expiry,
     /// The position of the last message that the reader has or will find.
     handed_over: Revision,
 }
 
 impl Feed {
     async fn run(mut self, last: OwnedPermit<Item<Message>>) {
-        let (gone, departure) = (self.messages.clone(), self.watch.departure());
+        let (gone, departure, expired) = (self.messages.clone(), self.watch.departure(), self.expiry.passed());
         let ending = tokio::select! {
             ending = self.hand_over() => ending,
             () = departure => draining(Some(self.handed_over)),
+            () = expired => identity_expired(Some(self.handed_over)),
             () = gone.closed() => return,
         };
         last.send(Err(ending.into()));

@@ -38,6 +38,14 @@ fn shown_by(reason: ErrorReason) -> &'static str {
         OutcomeUnknown => "losing_the_database::a_commit_whose_outcome_cannot_be_told_says_so_and_a_repeat_tells",
         Draining => "watching_edges::a_watch_of_a_draining_replica_ends_with_the_place_to_resume",
         MethodUnknown => "bad_requests::what_does_not_exist_is_called_so",
+        CredentialsMissing => "proving_identity::without_a_token_nothing_is_answered_but_health_and_reflection",
+        TokenInvalid => "proving_identity::what_no_key_of_the_issuer_has_signed_is_no_token",
+        IdentityExpired => "proving_identity::a_stream_ends_with_the_identity_of_its_reader",
+        KeysUnavailable => "proving_identity::keys_that_cannot_be_read_are_trusted_for_a_while_and_then_nobody_is",
+        CallerUnknown => "encrypting_connections::programs_are_let_in_by_the_names_in_their_papers",
+        MethodNotAllowed => "telling_callers_apart::each_role_has_the_methods_that_are_promised_and_no_other",
+        AccountNotAllowed => "telling_callers_apart::a_caller_uses_the_accounts_of_its_token_and_no_other",
+        MemberNotAllowed => "telling_callers_apart::only_services_act_for_others",
         Internal => "error_contract::a_defect_is_told_by_an_incident_that_the_log_explains",
     }
 }
@@ -58,7 +66,7 @@ fn every_reason_is_produced_by_the_test_that_is_named_for_it() {
 
 #[test]
 fn every_reason_names_its_code_and_its_metadata() {
-    assert!(catalogue().len() >= 28);
+    assert!(catalogue().len() >= 36);
     let codes: Vec<_> = (1..17).map(|code| name_of(Code::from_i32(code))).collect();
     for (reason, entry) in catalogue() {
         assert!(codes.contains(&entry.code), "{reason} says {:?}", entry.code);

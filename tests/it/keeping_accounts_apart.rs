@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use tonic::Status;
 
 use crate::support::contract::methods;
+use crate::support::issuer::{Issuer, KeyFile, claims};
 use crate::support::pb::{ChangeFilter, LeadUpdate, Member, StreamSendersResponse};
 use crate::support::*;
 
@@ -67,10 +68,10 @@ async fn probe(method: &str, account: &Account, their_lead: &str, their_member: 
             ask!(account.timeline(their_lead)) + &ask!(account.changes().with(|request| request.filter = Some(filter)))
         }
         "ResolveSenders" => ask!(account.senders([their_lead, "mine"])),
-        "StreamSenders" => {
-            let told = told_in_all(account.stream_senders().ok().await).await;
-            told.replace(their_lead, "LEAD").replace(their_member, "MEMBER")
-        }
+        "StreamSenders" => match account.stream_senders().await {
+            Ok(stream) => told_in_all(stream).await.replace(their_lead, "LEAD").replace(their_member, "MEMBER"),
+            Err(status) => format!("{:?}", refusal(status)),
+        },
         "CountByOwner" => {
             let counts = account.counts().with(|request| {
                 request.owner_ids = vec![their_member.to_owned()];
@@ -88,7 +89,11 @@ async fn overhear(account: &Account, their_lead: &str, their_member: &str) -> St
         it.owner_ids = vec![their_member.to_owned()];
         it.lead_ids = vec![their_lead.to_owned()];
     });
-    let mut watching = account.watch().earliest().filtered(filter).every(1).open().await;
+    let watch = account.watch().earliest().filtered(filter).every(1);
+    if let Err(status) = watch.clone().await {
+        return format!("{:?}", refusal(status));
+    }
+    let mut watching = watch.open().await;
     let heard = watching.next().await.unwrap();
     format!("{heard:?} up to {}", watching.position)
 }
@@ -174,6 +179,33 @@ async fn every_method_answers_for_foreign_ids_as_for_ids_that_nobody_knows() {
         assert_eq!(after, before, "and nothing of theirs has moved");
     })
     .await;
+}
+
+#[tokio::test]
+async fn every_method_answers_strangers_to_an_account_as_if_there_were_none() {
+    let issuer = Issuer::new("one");
+    one_replica()
+        .trusting(&KeyFile::of(&[&issuer]), &issuer.service())
+        .check(async |world| {
+            let (other, nobodys) = (world.account(), world.account());
+            other.upsert([somebody("their-member")]).ok().await;
+            other.register([owned("their-lead", "their-member")]).ok().await;
+            for method in methods() {
+                // An admin and a service have every method between them.
+                let role = if method.name == "UpdateSettings" { "admin" } else { "service" };
+                let token = issuer.token(&claims(role, "mine"));
+                let mut answers = Vec::new();
+                for account in [&other, &nobodys] {
+                    let answer =
+                        probe(&method.name, &account.with_token(world, &token), "their-lead", "their-member").await;
+                    answers.push(answer.replace(&account.id, "ACCOUNT"));
+                }
+                assert_eq!(answers[0], answers[1], "{} tells whether there is an account", method.name);
+                assert!(answers[0].contains("ACCOUNT_NOT_ALLOWED"), "{}: {}", method.name, answers[0]);
+            }
+            assert_eq!((other.revision().await, nobodys.revision().await), (2, 0));
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn a_second_process_over_the_same_sqlite_file_is_refused() {
             (Store::Sqlite, Ok(_)) => panic!("two processes over one SQLite file"),
             (Store::Postgres, another) => {
                 let another = another.expect("Postgres takes as many replicas as there are");
-                let channel = tonic::transport::Endpoint::from_shared(another.url().to_owned()).unwrap().connect_lazy();
+                let channel = world.way.to(another.url());
                 assert_eq!(Account::new(&account.id, channel).owner_of("L1").await, None);
             }
         }

@@ -5,6 +5,7 @@ use ownership_proto::v1::{ErrorReason, Standing};
 use tonic::Code;
 
 use super::client::{ClientArgs, ServerArgs, Session, Verb};
+use super::credentials::Credentials;
 use super::error::{Error, Refusal};
 use super::output::{self, Format};
 use super::{Done, member};
@@ -47,7 +48,8 @@ impl Verb for Args {
 
 /// Loads the example data set into an account, the way a user would import it.
 pub async fn load_demo(server: &str, account: &str, progress: bool) -> anyhow::Result<Summary> {
-    let server = ServerArgs { server: server.to_owned(), timeout: DEMO_TIMEOUT, output: Format::Table };
+    let credentials = Credentials::default();
+    let server = ServerArgs { server: server.to_owned(), timeout: DEMO_TIMEOUT, output: Format::Table, credentials };
     let session = Session::open(&ClientArgs { account: Some(account.to_owned()), server }).await?;
     let args = Args {
         format: FormatArgs { attributes: vec!["product".into(), "account".into()], ..FormatArgs::default() },

@@ -2,6 +2,7 @@
 //!
 //! `server.rs` says in which order they stand.
 
+pub mod authenticate;
 pub mod catch_panic;
 pub mod complete_errors;
 pub mod content_type;

@@ -1,9 +1,8 @@
 //! What a test says to an account.
 
 use ownership_proto::v1::*;
-use tonic::transport::Channel;
 
-use super::{Call, World};
+use super::{Call, Channel, World};
 
 /// An account, as seen through one replica.
 #[derive(Clone)]
@@ -105,6 +104,11 @@ impl Account {
     /// The same account through another replica.
     pub fn through(&self, world: &World, replica: usize) -> Self {
         Self { id: self.id.clone(), channel: world.channel(replica) }
+    }
+
+    /// The same account for somebody else, through the first replica.
+    pub fn with_token(&self, world: &World, token: &str) -> Self {
+        Self { id: self.id.clone(), channel: world.way.with(token).to(world.url(0)) }
     }
 
     verbs! {

@@ -11,10 +11,9 @@ use ownership_proto::v1::member_service_client::MemberServiceClient;
 use ownership_proto::v1::ownership_service_client::OwnershipServiceClient;
 use ownership_proto::v1::*;
 use prost_types::Timestamp;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
-use super::{Refusal, refusal};
+use super::{Channel, Refusal, refusal};
 
 /// No call may take longer: the server's own deadline is far below.
 const LIMIT: Duration = Duration::from_secs(60);

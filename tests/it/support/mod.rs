@@ -3,6 +3,7 @@
 
 mod account;
 mod answers;
+pub mod authority;
 mod call;
 pub mod catalogue;
 mod collector;
@@ -12,6 +13,7 @@ pub mod events;
 pub mod fold;
 pub mod golden;
 pub mod identity;
+pub mod issuer;
 pub mod judge;
 pub mod keys;
 pub mod model;
@@ -29,6 +31,7 @@ pub mod tables;
 mod time;
 mod verify;
 mod watching;
+pub mod way;
 mod world;
 pub mod writers;
 
@@ -46,4 +49,5 @@ pub use store::{Database, Sql, Store, store};
 pub use time::{Dice, at, duration, eventually, micros, now};
 pub use tonic::Code;
 pub use watching::{Heard, Watching};
+pub use way::{Channel, Way};
 pub use world::{Setup, World, check, one_replica, three_replicas, two_replicas};

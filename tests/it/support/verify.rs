@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use tonic::transport::Channel;
 
-use super::Account;
 use super::answers::Book;
 use super::fold::{LeadState, State, fold, is_overdue, is_owner_change};
 use super::tables::{AccountRows, Fact, Head, LeadRow, Tables};
+use super::{Account, Channel};
 
 /// Every contradiction, with the account it is about.
 pub async fn complaints(tables: &Tables, replicas: &[Channel]) -> Vec<(String, String)> {

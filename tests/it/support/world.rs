@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::process::Output;
 
 use tempfile::TempDir;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::ClientTlsConfig;
 
 use super::server::{run, variable};
 use super::store::{Database, Sql, Store, store};
-use super::{Account, Server, tables::Tables, verify};
+use super::{Account, Channel, Server, Way, tables::Tables, verify};
 
 /// What a world is made of.
 #[derive(Default)]
 pub struct Setup {
     replicas: usize,
     settings: BTreeMap<String, String>,
+    way: Way,
 }
 
 /// Runs a test against one replica, then checks every account.
@@ -24,7 +25,7 @@ pub async fn check(body: impl AsyncFnOnce(&mut World)) {
 
 /// One server.
 pub fn one_replica() -> Setup {
-    Setup { replicas: 1, settings: BTreeMap::new() }
+    Setup { replicas: 1, ..Setup::default() }
 }
 
 /// Two servers over one database; on SQLite, which has only ever one, one that answers for both.
@@ -38,13 +39,25 @@ pub fn three_replicas() -> Setup {
 }
 
 fn replicas(count: usize) -> Setup {
-    Setup { replicas: if store() == Store::Postgres { count } else { 1 }, settings: BTreeMap::new() }
+    Setup { replicas: if store() == Store::Postgres { count } else { 1 }, ..Setup::default() }
 }
 
 impl Setup {
     /// Starts the servers with this configuration key.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// Calls with this token.
+    pub fn called_with(mut self, token: &str) -> Self {
+        self.way.token = Some(token.to_owned());
+        self
+    }
+
+    /// Calls over encrypted connections.
+    pub fn called_over(mut self, tls: ClientTlsConfig) -> Self {
+        self.way.tls = Some(tls);
         self
     }
 
@@ -67,7 +80,7 @@ impl Setup {
         settings.extend(self.settings);
         let logs = TempDir::new().unwrap();
         let replicas = (0..self.replicas).map(|_| Server::start(&settings, logs.path())).collect();
-        World { replicas, database, settings, logs }
+        World { replicas, way: self.way, database, settings, logs }
     }
 
     /// Runs a test, then checks every account.
@@ -81,6 +94,8 @@ impl Setup {
 /// Servers over one database. The fields are dropped in this order: first the servers, then what they stand on.
 pub struct World {
     pub replicas: Vec<Server>,
+    /// How the test itself calls.
+    pub way: Way,
     pub database: Database,
     settings: BTreeMap<String, String>,
     logs: TempDir,
@@ -99,7 +114,7 @@ impl World {
 
     /// A connection of its own to a replica; where there is only one, to that.
     pub fn channel(&self, replica: usize) -> Channel {
-        Endpoint::from_shared(self.url(replica).to_owned()).unwrap().connect_lazy()
+        self.way.to(self.url(replica))
     }
 
     /// Where a replica accepts calls.

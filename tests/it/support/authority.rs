@@ -1,0 +1,98 @@
+//! An authority that makes certificates.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
+use time::{Duration, OffsetDateTime};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+use super::issuer::replace;
+
+/// An authority.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its key, in PEM.
+pub struct Papers {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+}
+
+impl Authority {
+    /// What its certificates are checked against, in PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Papers of a server on this machine.
+    pub fn server(&self) -> Papers {
+        let names = vec![SanType::IpAddress([127, 0, 0, 1].into()), SanType::DnsName("localhost".try_into().unwrap())];
+        self.papers(names, Duration::days(1))
+    }
+
+    /// Papers of a program that has this name, in SPIFFE's way, for a day.
+    pub fn program(&self, name: &str) -> Papers {
+        self.program_until(name, Duration::days(1))
+    }
+
+    /// The same for as long.
+    pub fn program_until(&self, name: &str, validity: Duration) -> Papers {
+        self.papers(vec![SanType::URI(name.try_into().unwrap())], validity)
+    }
+
+    fn papers(&self, names: Vec<SanType>, validity: Duration) -> Papers {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        params.not_before = OffsetDateTime::now_utc() - Duration::days(1);
+        params.not_after = OffsetDateTime::now_utc() + validity;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Papers { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// A way to a server that this authority has made papers for.
+    pub fn trusted(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.pem())).domain_name("localhost")
+    }
+
+    /// Whether a server agrees to speak one of these protocols.
+    pub async fn agrees(&self, address: &str, protocols: &[&str]) -> bool {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let Ok(mut connection) = connector.connect("localhost".try_into().unwrap(), tcp).await else { return false };
+        // Whoever does not agree closes; whoever does begins to speak.
+        connection.read(&mut [0; 1]).await.is_ok_and(|read| read == 1)
+    }
+}
+
+impl Papers {
+    /// Puts them where a server or a command finds them: certificate and key.
+    pub fn put(&self, directory: &Path, name: &str) -> [PathBuf; 2] {
+        let [certificate, key] = ["pem", "key"].map(|end| directory.join(format!("{name}.{end}")));
+        replace(&key, &self.key);
+        replace(&certificate, &self.certificate);
+        [certificate, key]
+    }
+
+    /// To be shown by a caller.
+    pub fn identity(&self) -> Identity {
+        Identity::from_pem(&self.certificate, &self.key)
+    }
+}
