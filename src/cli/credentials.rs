@@ -13,7 +13,7 @@ use crate::config::Secret;
 /// Who calls, and whom it trusts.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct Credentials {
-    /// Token to call with
+    /// Token to call with; a file does not show in the list of processes
     #[arg(long, value_name = "JWT", env = "OWNERSHIP_TOKEN", hide_env_values = true)]
     #[arg(global = true, help_heading = "Connection")]
     token: Option<Secret>,
