@@ -136,7 +136,8 @@ async fn a_program_is_let_in_for_as_long_as_its_papers_are_good() {
             let program = over(world, &account, authority.trusted().identity(short.identity()));
             let mut watching = program.watch().earliest().every(1).open().await;
             watching.until(1).await;
-            let (position, refusal) = watching.end().await;
+            let ending = tokio::time::timeout(Duration::from_secs(20), watching.end());
+            let (position, refusal) = ending.await.expect("it ends");
             assert_eq!((refusal.is("IDENTITY_EXPIRED").number("revision"), position), (1, 1));
             // The connection is still there.
             program.settings().refused().await.is("IDENTITY_EXPIRED");

@@ -350,7 +350,8 @@ async fn a_stream_ends_with_the_identity_of_its_reader() {
             let reader = account.with_token(world, &token);
             let mut watching = reader.watch().earliest().every(1).open().await;
             watching.until(1).await;
-            let (position, refusal) = watching.end().await;
+            let ending = tokio::time::timeout(Duration::from_secs(20), watching.end());
+            let (position, refusal) = ending.await.expect("it ends");
             assert_eq!((refusal.is("IDENTITY_EXPIRED").number("revision"), position), (1, 1));
             reader.settings().refused().await.is("IDENTITY_EXPIRED").lacks("revision");
             assert!(world.replicas[0].is_running());
