@@ -32,7 +32,7 @@ impl Renewal {
         metrics::get().renewed(self.what, "failed");
         let complaint = error.to_string();
         if self.complaint.as_ref() != Some(&complaint) {
-            tracing::warn!(what = self.what, error, "cannot be renewed; what was read before, if anything, stays in use");
+            tracing::warn!(what = self.what, error, "cannot be renewed; what there may be from before stays in use");
             self.complaint = Some(complaint);
         }
     }

@@ -10,13 +10,12 @@ use parking_lot::RwLock;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
-use tonic::transport::Channel;
 
 use super::call::Write;
 use super::fold::is_owner_change;
 use super::pb::{BulkAssignItem, DefaultSender, LeadResult, Member, Settings};
 use super::tables::Tables;
-use super::{Account, Call, Code, Dice, FailureMode, Outcome, Rpc, World, lead, member, nobodys, owned, to};
+use super::{Account, Call, Channel, Code, Dice, FailureMode, Outcome, Rpc, World, lead, member, nobodys, owned, to};
 
 const OWNERS: [&str; 5] = ["anna", "ben", "cem", "dora", "eva"];
 /// Leads of each account: more than fit into one event. The first ones are written again and again.
