@@ -92,13 +92,16 @@ fn kind_of(metric: &Metric) -> Kind {
 }
 
 /// What nothing is measured of as long as nothing goes wrong, or for a while.
-const SELDOM: [&str; 8] = [
+const SELDOM: [&str; 11] = [
     "ownership.door.batches.split",
     "ownership.book.evictions",
     "ownership.store.retries",
     "ownership.trimmed.rows",
     "ownership.events.failures",
     "ownership.events.lost",
+    "ownership.unassigned.overdue",
+    "ownership.identity.refusals",
+    "ownership.identity.renewals",
     // On SQLite there is no other replica.
     "ownership.read_index.wait",
     "ownership.wakes",
