@@ -43,6 +43,14 @@ ROWS = [
         ],
     ),
     (
+        "Identity",
+        [
+            ("Calls of somebody who may not make them", "By reason.", "reqps", {"{{reason}}": rate("ownership_identity_refusals_total", "reason")}),
+            ("Certificates and keys", "Replaced, or what kept them from being.", "cps",
+             {"{{what}} {{outcome}}": rate("ownership_identity_renewals_total", "what, outcome")}),
+        ],
+    ),
+    (
         "Business",
         [
             ("Changes of owners", "By the door they came through.", "cps", {"{{source}}": rate("ownership_changes_total", "source")}),

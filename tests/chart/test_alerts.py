@@ -98,7 +98,7 @@ def test_prometheus_takes_the_queries_of_the_dashboard(tmp_path):
 def test_the_dashboard_has_the_rows_and_every_panel_a_place_of_its_own():
     panels = json.loads(DASHBOARD.read_text())["panels"]
     rows = [panel["title"] for panel in panels if panel["type"] == "row"]
-    assert rows == ["Calls", "Business", "Door", "Books", "Database", "Watches", "Events"]
+    assert rows == ["Calls", "Identity", "Business", "Door", "Books", "Database", "Watches", "Events"]
     cells = [
         (x, y) for panel in panels for place in [panel["gridPos"]]
         for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
