@@ -112,6 +112,7 @@ impl Args {
                 newest_first: !self.oldest_first,
                 page_size: values::page_size(limit - changes.len()),
                 page_token,
+                history_id: String::new(),
             };
             let send = || async { session.ownership().list_owner_changes(session.request(list.clone())).await };
             let page: ListOwnerChangesResponse = retrying(send).await?;

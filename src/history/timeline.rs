@@ -28,6 +28,8 @@ pub struct TimelineRequest {
     pub until: Option<Revision>,
     /// Newest first.
     pub newest_first: bool,
+    /// The history that the revisions are of, if that is to be checked.
+    pub history: Option<String>,
     /// Which page.
     pub page: PageRequest,
 }
@@ -39,6 +41,8 @@ pub struct Timeline {
     pub changes: Vec<OwnerChange>,
     /// Asks for the next page; empty if there is none.
     pub next_page_token: String,
+    /// The history that the changes are of.
+    pub history: String,
 }
 
 /// Where a page ended, as its token carries it.
@@ -57,6 +61,7 @@ pub async fn timeline(ledger: &Ledger, context: &Context, request: TimelineReque
     let snapshot = ledger.log().snapshot("timeline").await?;
     let head = store::heads::read(&snapshot, &context.account).await?;
     ledger.shows(context, head.revision).await?;
+    check_history(ledger, request.history.as_deref(), &head)?;
     check_known(&snapshot, context, &request, &head).await?;
     let until = position.as_ref().map_or(request.until.unwrap_or(head.revision), |position| position.until);
     let span = Span {
@@ -71,7 +76,17 @@ pub async fn timeline(ledger: &Ledger, context: &Context, request: TimelineReque
     let (changes, last) = admitted(found, &request, limit);
     let next = last.map(|Place { revision, ordinal }| Position { revision, ordinal, until });
     let next_page_token = request.page.next(key, &context.account, next.as_ref());
-    Ok(Read { revision: head.revision, value: Timeline { changes, next_page_token } })
+    let history = ledger.history_id().to_owned();
+    Ok(Read { revision: head.revision, value: Timeline { changes, next_page_token, history } })
+}
+
+/// Refuses revisions of another history than the present one.
+fn check_history(ledger: &Ledger, wanted: Option<&str>, head: &Head) -> Result<(), Error> {
+    let present = ledger.history_id();
+    if wanted.is_none_or(|wanted| wanted == present) {
+        return Ok(());
+    }
+    Err(Error::HistoryMismatch { history: present.to_owned(), floor: head.history_floor, head: head.revision })
 }
 
 /// Refuses a lead that was never known, and revisions outside of the history that is kept. The whole timeline of a lead begins

@@ -46,6 +46,8 @@ pub struct Listing<'a> {
     pub total: Option<usize>,
     /// The owners' cards.
     pub cards: Vec<&'a Member>,
+    /// The history that its revision is of.
+    pub history: &'a str,
 }
 
 /// Where a page ended, as its token carries it.
@@ -83,6 +85,7 @@ pub async fn list<R>(
             total: total.then(|| book.total(&query.owner, &query.filter)),
             cards,
             leads: found.leads,
+            history: ledger.history_id(),
         };
         render(Read { revision: book.revision(), value })
     }))

@@ -183,3 +183,22 @@ async fn the_owner_at_a_time_changes_at_the_very_microsecond() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn lists_and_logs_say_which_history_they_are_of() {
+    check(async |world| {
+        let account = life(world).await;
+        let history = account.watch().open().await.started.history_id;
+        assert_eq!(account.list(anybody()).ok().await.history_id, history);
+        assert_eq!(account.changes().ok().await.history_id, history);
+        let of = |history: &str| {
+            let history = history.to_owned();
+            account.changes().with(|request| request.history_id = history)
+        };
+        assert_eq!(of(&history).ok().await.changes.len(), 6);
+        let refused = of("elsewhere").refused().await.is("HISTORY_MISMATCH").says("history_id", &history);
+        refused.says("floor_revision", 0).says("head_revision", 7);
+        of(&"x".repeat(65)).refused_for("history_id").await;
+    })
+    .await;
+}

@@ -91,6 +91,7 @@ impl Ask for pb::ListOwnerChangesRequest {
             newest_first,
             page_size: _,
             page_token: _,
+            history_id,
         } = self;
         let question = TimelineRequest {
             lead: optional_id(lead_id, format_args!("lead_id"))?,
@@ -98,6 +99,7 @@ impl Ask for pb::ListOwnerChangesRequest {
             after: Revision(after_revision),
             until: until_revision.map(Revision),
             newest_first,
+            history: Some(history_id).filter(|history| !history.is_empty()),
             page,
         };
         Ok((id(account_id, format_args!("account_id"))?, question))
@@ -106,7 +108,8 @@ impl Ask for pb::ListOwnerChangesRequest {
 
 impl From<Read<Timeline>> for pb::ListOwnerChangesResponse {
     fn from(read: Read<Timeline>) -> Self {
-        let Read { revision, value: Timeline { changes, next_page_token } } = read;
-        Self { changes: changes.into_iter().map(Into::into).collect(), next_page_token, revision: revision.0 }
+        let Read { revision, value: Timeline { changes, next_page_token, history } } = read;
+        let changes = changes.into_iter().map(Into::into).collect();
+        Self { changes, next_page_token, revision: revision.0, history_id: history }
     }
 }

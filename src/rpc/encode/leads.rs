@@ -13,7 +13,7 @@ const LEAD_BYTES: usize = 192;
 
 /// A page of leads.
 pub(in crate::rpc) fn list_by_owner(read: Read<Listing<'_>>) -> Encoded<pb::ListByOwnerResponse> {
-    let Read { revision, value: Listing { leads, next_page_token, total, cards } } = read;
+    let Read { revision, value: Listing { leads, next_page_token, total, cards, history } } = read;
     let mut response = Writer::sized((leads.len() + cards.len() + 1) * LEAD_BYTES);
     leads.into_iter().for_each(|lead| response.message(1, |message| write_lead(message, lead)));
     response.text(2, &next_page_token);
@@ -22,6 +22,7 @@ pub(in crate::rpc) fn list_by_owner(read: Read<Listing<'_>>) -> Encoded<pb::List
         response.set_number(4, count(total));
     }
     response.cards(5, &cards);
+    response.text(6, history);
     response.finish()
 }
 
@@ -120,8 +121,13 @@ mod tests {
             total in proptest::option::of(0..3_usize),
             token in "[a-z]{0,9}",
         ) {
-            let listing =
-                Listing { leads: leads.iter().map(Lead::as_ref).collect(), next_page_token: token.clone(), total, cards: vec![] };
+            let listing = Listing {
+                leads: leads.iter().map(Lead::as_ref).collect(),
+                next_page_token: token.clone(),
+                total,
+                cards: vec![],
+                history: "h",
+            };
             let written = list_by_owner(Read { revision: Revision(7), value: listing });
             let message = pb::ListByOwnerResponse {
                 leads: leads.into_iter().map(Into::into).collect(),
@@ -129,6 +135,7 @@ mod tests {
                 revision: 7,
                 total: total.map(count),
                 cards: vec![],
+                history_id: "h".to_owned(),
             };
             let made = Encoded::of(&message);
             prop_assert_eq!(written.to_bytes(), made.to_bytes());
