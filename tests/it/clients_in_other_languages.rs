@@ -12,7 +12,7 @@ async fn a_python_client_assigns_lists_and_resumes_a_watch() {
         let server = world.url(0).trim_start_matches("http://").to_owned();
         let account = world.account().id;
         let output = tokio::task::spawn_blocking(move || {
-            let arguments = ["--server", &server, "--account", &account];
+            let arguments = ["tests/python/client.py", "--server", &server, "--account", &account];
             Command::new(script).args(arguments).stdin(Stdio::null()).output().unwrap()
         });
         let output = output.await.unwrap();

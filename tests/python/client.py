@@ -1,4 +1,4 @@
-"""A client that knows nothing but the contract: run by run.sh against a server and an account nobody has used."""
+"""A client that knows nothing but the contract: run with run.sh against a server and an account nobody has used."""
 
 import argparse
 import sys

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Generates Python stubs from proto/ and runs client.py with them: tests/python/run.sh --server HOST:PORT --account ID
-# The packages are installed once, under target/; after that it works without a network.
+# Runs a Python program with stubs generated from proto/: tests/python/run.sh PROGRAM ARGUMENT...
+# The packages are installed once, and the stubs generated when the contract changes, under target/; after that it works
+# without a network.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 venv=$target/python-client
 requirements=tests/python/requirements.txt
-stubs=''
 export PYTHONDONTWRITEBYTECODE=1
 
 install() {
@@ -19,15 +19,22 @@ install() {
   cp "$requirements" "$venv/installed.txt"
 }
 
+# Each contract has a directory of its own: programs that run keep theirs.
+generate() {
+  [[ -d $stubs ]] && return
+  rm -rf "$venv/unfinished" && mkdir "$venv/unfinished"
+  "$venv/bin/python" -m grpc_tools.protoc -I proto/vendor -I proto --python_out="$venv/unfinished" \
+    --grpc_python_out="$venv/unfinished" proto/leadflip/ownership/v1/*.proto proto/vendor/buf/validate/validate.proto
+  mv "$venv/unfinished" "$stubs"
+}
+
+stubs=$venv/stubs-$(cat proto/leadflip/ownership/v1/*.proto | cksum | tr ' ' -)
 # Several tests may start at the same time.
 mkdir -p "$target"
 (
   ! command -v flock >/dev/null || flock 9
   install
+  generate
 ) 9>"$venv.lock"
 
-stubs=$(mktemp -d)
-trap 'rm -rf "$stubs"' EXIT
-"$venv/bin/python" -m grpc_tools.protoc -I proto/vendor -I proto --python_out="$stubs" --grpc_python_out="$stubs" \
-  proto/leadflip/ownership/v1/*.proto proto/vendor/buf/validate/validate.proto
-PYTHONPATH=$stubs "$venv/bin/python" tests/python/client.py "$@"
+PYTHONPATH=$stubs exec "$venv/bin/python" "$@"

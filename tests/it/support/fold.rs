@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::tables::{Fact, without_nulls};
+use super::tables::{AccountRows, Fact, without_nulls};
 
 /// The state of an account.
 #[derive(Default, Clone)]
@@ -41,6 +41,12 @@ pub fn fold(facts: &[Fact], until: i64, complaints: &mut Vec<String>) -> State {
         }
     }
     state
+}
+
+/// Who owns each lead of an account, and the last revision that changed an owner.
+pub fn owners_and_last(rows: &AccountRows) -> (BTreeMap<String, Option<String>>, i64) {
+    let last = rows.facts.iter().rfind(|fact| is_owner_change(fact)).map_or(0, |fact| fact.revision);
+    (fold(&rows.facts, i64::MAX, &mut Vec::new()).owners(), last)
 }
 
 /// Whether a fact of this kind stands on the timeline of its lead.

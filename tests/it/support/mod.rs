@@ -7,7 +7,9 @@ pub mod authority;
 mod call;
 pub mod catalogue;
 mod collector;
+pub mod consumer;
 pub mod contract;
+pub mod follower;
 
 pub mod events;
 pub mod fold;

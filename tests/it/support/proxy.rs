@@ -1,4 +1,4 @@
-//! A network between the service and Postgres, or the broker, that can be cut at the worst moment, hold back or spoil what passes.
+//! A network between two programs, such as the service and Postgres, that can be cut at the worst moment, hold back or spoil what passes.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -27,16 +27,31 @@ pub enum Mode {
     HoldEvent,
     /// An event is on its way, until this is over. All other connections work.
     EventHeld,
+    /// The next request that says [`LOSE_ANSWER`] reaches the service, its answer is lost, then everything passes again.
+    LoseAnswer,
+    /// What consumers acknowledge does not reach the broker.
+    LoseAcks,
 }
 
+/// What a request of [`Mode::LoseAnswer`] says somewhere.
+pub const LOSE_ANSWER: &str = "lose this answer";
+/// Where consumers acknowledge, and a place of the same length where nobody listens.
+const ACKS: &[u8] = b"PUB $JS.ACK.";
+const NOWHERE: &[u8] = b"PUB NOWHERE.";
 /// How an event begins on its way to the broker, and its acknowledgement on the way back.
 const EVENT: &[u8] = b"HPUB leadflip.";
 const ACK: &[u8] = b"{\"stream\":";
 
 impl Mode {
-    /// Whether the answer to a COMMIT is to be lost.
-    fn loses_commit_answer(self) -> bool {
-        matches!(self, Self::LoseCommitAnswer | Self::LoseCommitAnswerAndStayDown)
+    /// Whether the answer to what is sent is to be lost.
+    fn loses_answer_to(self, sent: &[u8]) -> bool {
+        match self {
+            Self::LoseCommitAnswer | Self::LoseCommitAnswerAndStayDown => {
+                contains(&sent.to_ascii_uppercase(), b"COMMIT\0")
+            }
+            Self::LoseAnswer => contains(sent, LOSE_ANSWER.as_bytes()),
+            _ => false,
+        }
     }
 }
 
@@ -148,8 +163,12 @@ impl Way<'_> {
                 spoiler.spoil(sent);
             }
             self.unless_held(sent).await;
-            if self.mode.borrow().loses_commit_answer() && contains(&sent.to_ascii_uppercase(), b"COMMIT\0") {
+            let mode = *self.mode.borrow();
+            if mode.loses_answer_to(sent) {
                 mute.send_replace(true);
+            }
+            if mode == Mode::LoseAcks {
+                replace(sent, ACKS, NOWHERE);
             }
             if to.write_all(sent).await.is_err() {
                 return;
@@ -202,6 +221,15 @@ impl Way<'_> {
         if self.changes_with(sent, EVENT, (Mode::HoldEvent, Mode::EventHeld)) {
             let mut held = self.mode.subscribe();
             held.wait_for(|mode| *mode != Mode::EventHeld).await.unwrap();
+        }
+    }
+}
+
+/// Puts something in the place of everything that is the same.
+fn replace(bytes: &mut [u8], what: &[u8], with: &[u8]) {
+    for at in 0..bytes.len().saturating_sub(what.len()) {
+        if bytes[at..].starts_with(what) {
+            bytes[at..at + what.len()].copy_from_slice(with);
         }
     }
 }

@@ -127,6 +127,12 @@ impl World {
         self.settings.insert(key.to_owned(), value.to_string());
     }
 
+    /// Has the only replica come back at the address that it has now.
+    pub fn stay(&mut self) {
+        let address = self.url(0).trim_start_matches("http://").to_owned();
+        self.set("server.listen", address);
+    }
+
     /// Starts a replica in the place of one, which is killed if it still runs.
     pub fn restart(&mut self, replica: usize) {
         let index = replica % self.replicas.len();

@@ -1,0 +1,108 @@
+//! A lane: takes the events of its accounts in, one after the other.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::mpsc::Receiver;
+
+use super::account::{Failure, Taken, Waiting};
+use super::delivery::{Delivery, UnderWay};
+use super::event::{self, Fault};
+use super::handler::Handler;
+use super::{Core, Parked};
+
+/// The longest pause before an event is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A lane.
+pub(super) struct Lane<H> {
+    core: Arc<Core<H>>,
+    under_way: Arc<UnderWay>,
+    waiting: Waiting,
+    /// How often the handler has failed with a message.
+    failed: HashMap<u64, u32>,
+}
+
+impl<H: Handler> Lane<H> {
+    pub(super) fn new(core: Arc<Core<H>>, under_way: Arc<UnderWay>) -> Self {
+        Self { core, under_way, waiting: Waiting::new(), failed: HashMap::new() }
+    }
+
+    /// Takes in what comes, until nothing can come any more.
+    pub(super) async fn run(mut self, mut deliveries: Receiver<Arc<Delivery>>) {
+        while let Some(delivery) = deliveries.recv().await {
+            let outcome = self.take(&delivery).await;
+            self.under_way.remove(&delivery);
+            match outcome {
+                Ok(Taken::Waits) => {}
+                Ok(Taken::In(with)) => {
+                    self.failed.remove(&delivery.sequence);
+                    for delivery in with.iter().chain([&delivery]) {
+                        delivery.done().await;
+                    }
+                }
+                Err(failure) => self.failed(&delivery, failure).await,
+            }
+        }
+    }
+
+    async fn take(&mut self, delivery: &Arc<Delivery>) -> Result<Taken, Failure> {
+        let message = delivery.message();
+        let read = event::read(&message.subject, message.headers.as_ref(), &message.payload);
+        let event = read.map_err(Failure::Fault)?;
+        let taking = AssertUnwindSafe(self.core.take(event, delivery, &mut self.waiting)).catch_unwind();
+        taking.await.unwrap_or_else(|_| Err(Failure::Handler("it panicked".into())))
+    }
+
+    async fn failed(&mut self, delivery: &Delivery, failure: Failure) {
+        let (subject, sequence) = (delivery.message().subject.as_str(), delivery.sequence);
+        match failure {
+            Failure::Fault(fault) => self.park(delivery, fault).await,
+            Failure::Service(error) => {
+                tracing::warn!(subject, sequence, %error, "an event waits for the service");
+                delivery.again(self.core.options.pause).await;
+            }
+            Failure::Handler(error) => {
+                let attempts = self.failed.entry(sequence).or_default();
+                *attempts += 1;
+                let (attempts, error) = (*attempts, error.to_string());
+                if attempts >= self.core.options.attempts {
+                    return self.park(delivery, Fault::Handler { attempts, error }).await;
+                }
+                tracing::warn!(subject, sequence, attempts, error, "an event was not taken in and is tried again");
+                delivery.again(self.pause(attempts)).await;
+            }
+        }
+    }
+
+    /// The pause after some attempts.
+    fn pause(&self, attempts: u32) -> Duration {
+        self.core.options.pause.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+    }
+
+    /// Puts an event away. Its account stays where it is: the next event of it shows a gap, which the log fills.
+    async fn park(&mut self, delivery: &Delivery, fault: Fault) {
+        let message = delivery.message();
+        let parked = Parked {
+            consumer: self.core.options.name.clone(),
+            fault,
+            subject: message.subject.to_string(),
+            sequence: delivery.sequence,
+            headers: message.headers.clone().unwrap_or_default(),
+            data: message.payload.to_vec(),
+        };
+        let Parked { fault, subject, sequence, .. } = &parked;
+        if let Err(error) = self.core.parking.park(&parked).await {
+            tracing::error!(subject, sequence, %fault, error, "an event cannot be taken in, and not be parked either");
+            return delivery.again(self.core.options.pause).await;
+        }
+        tracing::error!(subject, sequence, %fault, "an event was parked");
+        self.core.counts.parked();
+        self.core.handler.parked(&parked);
+        self.failed.remove(sequence);
+        delivery.done_for_good().await;
+    }
+}

@@ -1,0 +1,121 @@
+//! From the broker to the lanes.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::pull::{Config, Stream};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use futures::StreamExt as _;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::JoinSet;
+
+use super::delivery::{Delivery, UnderWay};
+use super::event::SUBJECTS;
+use super::handler::Handler;
+use super::lane::Lane;
+use super::{ConsumerOptions, Core};
+use crate::BoxError;
+use crate::retry::Backoff;
+
+/// Messages that may wait in a lane: few, so that what is delivered is soon worked on.
+const QUEUE: usize = 4;
+/// Pauses between attempts to reach the broker.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long the broker may wait before it says that there is nothing, and how often it says that it is alive meanwhile.
+const EXPIRES: Duration = Duration::from_secs(20);
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Hands messages to lanes until `shutdown`, then waits until the lanes are done with them.
+pub(super) async fn pull<H: Handler>(context: &Context, core: &Arc<Core<H>>, shutdown: impl Future<Output = ()>) {
+    let under_way = Arc::new(UnderWay::default());
+    let mut running = JoinSet::new();
+    let mut lanes = Vec::new();
+    for _ in 0..core.options.lanes {
+        let (sender, receiver) = channel(QUEUE);
+        running.spawn(Lane::new(Arc::clone(core), Arc::clone(&under_way)).run(receiver));
+        lanes.push(sender);
+    }
+    let pulling = pull_always(context, &core.options, &lanes, &under_way);
+    let keeping = under_way.keep(core.options.ack_wait / 3);
+    tokio::select! {
+        () = shutdown => {}
+        () = pulling => {}
+        () = keeping => {}
+    }
+    drop(lanes);
+    while running.join_next().await.is_some() {}
+}
+
+/// Pulls, for ever: whatever ends it is waited for.
+async fn pull_always(
+    context: &Context,
+    options: &ConsumerOptions,
+    lanes: &[Sender<Arc<Delivery>>],
+    under_way: &UnderWay,
+) {
+    let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+    loop {
+        let mut messages = match open(context, options).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::warn!(error, stream = options.stream, "the stream cannot be consumed yet");
+                tokio::time::sleep(backoff.pause()).await;
+                continue;
+            }
+        };
+        backoff.reset();
+        let error = hand_on(&mut messages, lanes, under_way).await;
+        tracing::warn!(error, stream = options.stream, "the stream is opened again");
+        tokio::time::sleep(backoff.pause()).await;
+    }
+}
+
+/// The messages of the durable consumer, which is created when it is missing, as it is when the stream was created anew.
+async fn open(context: &Context, options: &ConsumerOptions) -> Result<Stream, BoxError> {
+    let stream = context.get_stream(&options.stream).await?;
+    let consumer = stream.create_consumer(config(options)).await?;
+    let stream = consumer.stream().max_messages_per_batch(options.max_ack_pending.into());
+    Ok(stream.expires(EXPIRES).heartbeat(HEARTBEAT).messages().await?)
+}
+
+fn config(options: &ConsumerOptions) -> Config {
+    let ConsumerOptions { name, accounts, from_the_oldest, ack_wait, max_ack_pending, .. } = options;
+    Config {
+        durable_name: Some(name.clone()),
+        deliver_policy: if *from_the_oldest { DeliverPolicy::All } else { DeliverPolicy::New },
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: *ack_wait,
+        max_ack_pending: (*max_ack_pending).into(),
+        // The broker would drop a message after so many times without a word to anybody. Here it is parked instead.
+        max_deliver: -1,
+        // Its first entry would take the place of `ack_wait`, and a message that is worked on for longer would come twice.
+        backoff: Vec::new(),
+        filter_subjects: accounts.iter().map(|account| format!("{SUBJECTS}.{account}")).collect(),
+        ..Default::default()
+    }
+}
+
+/// Hands messages on to the lanes of their accounts; returns why there are no more.
+async fn hand_on(messages: &mut Stream, lanes: &[Sender<Arc<Delivery>>], under_way: &UnderWay) -> BoxError {
+    while let Some(message) = messages.next().await {
+        let delivery = match message.map_err(BoxError::from).and_then(Delivery::new) {
+            Ok(delivery) => Arc::new(delivery),
+            Err(error) => return error,
+        };
+        under_way.add(&delivery);
+        let lane = &lanes[lane_of(&delivery.message().subject, lanes.len())];
+        if lane.send(delivery).await.is_err() {
+            return "a lane has ended".into();
+        }
+    }
+    "the broker sends no more".into()
+}
+
+/// The lane of an account.
+fn lane_of(subject: &str, lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    subject.hash(&mut hasher);
+    usize::try_from(hasher.finish() % lanes.max(1) as u64).unwrap_or_default()
+}

@@ -1,0 +1,96 @@
+//! What the examples share: how they reach the service and the broker, and where they keep how far they have come.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use ownership_client::{Client, Consumer, ConsumerOptions, Handler, Options, ParkingFile, Position};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
+use sqlx::{Row, SqliteConnection};
+
+/// Where the service and the broker are, and what to follow.
+#[derive(clap::Args, Debug)]
+pub struct Follow {
+    /// The service; several addresses are taken in turn
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
+    server: Vec<String>,
+    /// The broker that the service publishes to
+    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222")]
+    nats: String,
+    /// Only these accounts
+    #[arg(long, value_name = "ID")]
+    account: Vec<String>,
+    /// Where events are put that cannot be taken in, a line of JSON each
+    #[arg(long, value_name = "FILE", default_value = "parked.jsonl")]
+    parked: PathBuf,
+    /// How long the broker waits before it delivers a message again
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    ack_wait: std::time::Duration,
+}
+
+impl Follow {
+    /// Follows the events until the program is asked to end.
+    pub async fn run(self, name: &str, handler: impl Handler) -> Result<()> {
+        let Self { server, nats, account, parked, ack_wait } = self;
+        let client = Client::open(server, Options::default()).await?;
+        let broker = async_nats::ConnectOptions::new().name(name).retry_on_initial_connect().connect(nats).await?;
+        let context = async_nats::jetstream::new(broker);
+        let options = ConsumerOptions { accounts: account.clone(), ack_wait, ..ConsumerOptions::named(name) };
+        let consumer = Consumer::new(client, context, handler, ParkingFile(parked), options)?;
+        // Accounts that are named are brought up to date at once; the others with their first event.
+        for account in &account {
+            consumer.catch_up(account).await.map_err(anyhow::Error::from_boxed)?;
+        }
+        let ended = async { drop(tokio::signal::ctrl_c().await) };
+        consumer.run(ended).await;
+        Ok(())
+    }
+}
+
+/// Opens the database of a consumer, in which `tables` are created if they are missing.
+pub async fn open(file: &PathBuf, tables: &'static str) -> Result<SqlitePool> {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    let options = options.journal_mode(SqliteJournalMode::Wal);
+    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
+    let pool = pool.with_context(|| format!("{} cannot be opened", file.display()))?;
+    let positions = "create table if not exists position (account_id text primary key, history_id text not null,
+        revision integer not null) strict, without rowid";
+    sqlx::raw_sql(positions).execute(&pool).await?;
+    sqlx::raw_sql(tables).execute(&pool).await?;
+    Ok(pool)
+}
+
+/// How far an account was followed.
+pub async fn position(pool: &SqlitePool, account_id: &str) -> Result<Option<Position>> {
+    let row = sqlx::query("select history_id, revision from position where account_id = ?").bind(account_id);
+    let row = row.fetch_optional(pool).await?;
+    Ok(row.map(|row| Position { history_id: row.get(0), revision: row.get(1) }))
+}
+
+/// Moves the position of an account, if it still is where it was taken to be. Comes first in its transaction.
+pub async fn advance(
+    tables: &mut SqliteConnection,
+    account_id: &str,
+    from: Option<&Position>,
+    to: &Position,
+) -> Result<bool> {
+    let first = "insert into position (history_id, revision, account_id) values (?, ?, ?) on conflict do nothing";
+    let next = "update position set history_id = ?, revision = ?
+        where account_id = ? and history_id = ? and revision = ?";
+    let advance = sqlx::query(if from.is_none() { first } else { next });
+    let mut advance = advance.bind(&to.history_id).bind(to.revision).bind(account_id);
+    if let Some(from) = from {
+        advance = advance.bind(&from.history_id).bind(from.revision);
+    }
+    Ok(advance.execute(tables).await?.rows_affected() == 1)
+}
+
+/// Says what happens, on the error output.
+pub fn log() {
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_max_level(tracing::Level::INFO)
+        .init();
+}
