@@ -84,10 +84,7 @@ pub async fn owner_changes_between(
     until: Revision,
     limit: u64,
 ) -> Result<Vec<Commit>, Error> {
-    let query = Entity::in_account(account)
-        .filter(Column::Revision.gt(after.0))
-        .filter(Column::Revision.lte(until.0))
-        .filter(Column::Kind.is_in(OWNER_CHANGES));
+    let query = between(account, after, until).filter(Column::Kind.is_in(OWNER_CHANGES));
     whole_commits(at, query, limit).await
 }
 
@@ -100,11 +97,12 @@ pub async fn published_between(
     until: Revision,
     limit: u64,
 ) -> Result<Vec<Commit>, Error> {
-    let query = Entity::in_account(account)
-        .filter(Column::Revision.gt(after.0))
-        .filter(Column::Revision.lte(until.0))
-        .filter(is_published());
+    let query = between(account, after, until).filter(is_published());
     whole_commits(at, query, limit).await
+}
+
+fn between(account: &AccountId, after: Revision, until: Revision) -> Select<Entity> {
+    Entity::in_account(account).filter(Column::Revision.gt(after.0)).filter(Column::Revision.lte(until.0))
 }
 
 /// What is published of the log.
