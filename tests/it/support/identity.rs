@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use nkeys::KeyPair;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::authority::Authority;
 
 const NAMES: [&str; 5] = ["ca.pem", "server.pem", "server.key", "client.pem", "client.key"];
 
@@ -17,19 +18,10 @@ pub struct Certificates(TempDir);
 impl Certificates {
     /// New ones.
     pub fn new() -> Self {
-        let directory = TempDir::new().unwrap();
-        let write = |name: &str, content: String| std::fs::write(directory.path().join(name), content).unwrap();
-        let mut authority = CertificateParams::new([]).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        write("ca.pem", authority.self_signed(&key).unwrap().pem());
-        let issuer = Issuer::new(authority, key);
-        for name in ["server", "client"] {
-            let key = rcgen::KeyPair::generate().unwrap();
-            let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-            write(&format!("{name}.pem"), params.signed_by(&key, &issuer).unwrap().pem());
-            write(&format!("{name}.key"), key.serialize_pem());
-        }
+        let (directory, authority) = (TempDir::new().unwrap(), Authority::default());
+        std::fs::write(directory.path().join("ca.pem"), authority.pem()).unwrap();
+        authority.server().put(directory.path(), "server");
+        authority.program("spiffe://crm.example/ownership").put(directory.path(), "client");
         Self(directory)
     }
 
