@@ -1,9 +1,13 @@
 //! What a running service says of itself on its admin port.
 
+use std::error::Error as _;
 use std::io;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use bytes::Bytes;
+use http::{StatusCode, Uri};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::{self as client, Client};
+use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -19,7 +23,7 @@ pub(super) async fn examine(admin: &str) -> (Vec<Finding>, Option<Config>) {
             return (vec![Finding::new("admin", format!("{admin}: {error}"), false, unreachable)], None);
         }
     };
-    let is_ready = ready.status == 200;
+    let is_ready = ready.status == StatusCode::OK;
     let mut findings = vec![Finding::new("ready", ready.body.trim(), is_ready, (Verdict::Bad, "read its log"))];
     let config = serde_json::from_str(&config.body).ok();
     let other = (Verdict::Bad, "the service is of another version: use the doctor of that one");
@@ -28,7 +32,7 @@ pub(super) async fn examine(admin: &str) -> (Vec<Finding>, Option<Config>) {
 }
 
 struct Answer {
-    status: u16,
+    status: StatusCode,
     body: String,
 }
 
@@ -36,17 +40,21 @@ async fn get(admin: &str, path: &str) -> io::Result<Answer> {
     timeout(PATIENCE, ask(admin, path)).await?
 }
 
-/// By hand: the clients that are there anyway speak HTTP/2 or TLS, and this is a line each way. In version 1.0 the answer ends
-/// with the connection.
 async fn ask(admin: &str, path: &str) -> io::Result<Answer> {
     let host = admin.trim_start_matches("http://").trim_end_matches('/');
-    let mut connection = TcpStream::connect(host).await?;
-    connection.write_all(format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
-    let parts = || {
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some(Answer { status: head.split(' ').nth(1)?.parse().ok()?, body: body.to_owned() })
-    };
-    parts().ok_or_else(|| io::Error::other("what answers there is no admin port"))
+    let uri = Uri::try_from(format!("http://{host}{path}")).map_err(io::Error::other)?;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let answer = client.get(uri).await.map_err(in_words)?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// What the system says of the connection; without that, what answers speaks something else.
+fn in_words(error: client::Error) -> io::Error {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    match causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
+        Some(cause) => io::Error::new(cause.kind(), cause.to_string()),
+        None => io::Error::other("what answers there is no admin port"),
+    }
 }
