@@ -130,10 +130,10 @@ pub struct Memory {
 pub struct Door {
     /// How many writes of one account may wait before further ones are refused. 1 to 100,000.
     pub queue_depth: usize,
-    /// Writes that may share a transaction. 1 turns sharing off, which only a benchmark wants.
+    /// Writes of one account that may share a transaction. 1 turns all sharing off, which only a benchmark wants.
     pub max_batch: usize,
     /// Transactions that write at the same time, over all accounts: at least 1 and fewer than `database.max_connections`, so that
-    /// reads find a connection. On SQLite, which has one writer, at most 2: one that writes and one that is ready to.
+    /// reads find a connection. Of no meaning on SQLite, which has one writer, whom all accounts share.
     pub writers: usize,
 }
 

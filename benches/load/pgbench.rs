@@ -47,7 +47,7 @@ fn variables(Shape { accounts, leads }: Shape) -> String {
     format!("\\set account random(0, {account})\n\\set lead random(0, {lead})\n\\set owner random(0, {owner})\n")
 }
 
-/// What the service writes for an assign, as one statement: the head under lock, the lead, the log.
+/// What the service writes for an assign, as one statement: the head under lock, the lead, the mark of the outbox, the log.
 pub fn assign(weight: u32) -> Script {
     let lead = lead_id_sql(":lead");
     let sql = format!(
@@ -59,7 +59,9 @@ pub fn assign(weight: u32) -> Script {
            where lead.account_id = 'bench' || :account and lead.lead_id = {lead}), \
          changed as (update lead set owner_id = target.owner_id, owner_since = head.changed_at, revision = head.revision \
            from head, target where lead.account_id = 'bench' || :account and lead.lead_id = {lead} \
-           returning lead.lead_id, lead.owner_id) \
+           returning lead.lead_id, lead.owner_id), \
+         mark as (insert into outbox (account_id, revision, since) select account_id, revision, changed_at from head \
+           on conflict (account_id) do update set revision = excluded.revision) \
          insert into fact (account_id, revision, ordinal, kind, lead_id, previous_owner_id, owner_id, occurred_at, \
            caller_id, source, reason) \
          select head.account_id, head.revision, 0, case when before.owner_id is null then 'assigned' else 'reassigned' end, \

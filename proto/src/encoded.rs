@@ -14,30 +14,26 @@ use tonic_prost::ProstDecoder;
 
 /// A message, encoded. Cheap to clone: the bytes are shared.
 pub struct Encoded<T> {
-    first: Bytes,
-    /// What follows. Nearly always nothing; many pieces, where each was encoded for others as well.
-    rest: Vec<Bytes>,
+    /// The second is nearly always empty, and otherwise what was encoded for others as well.
+    pieces: [Bytes; 2],
     message: PhantomData<fn() -> T>,
 }
 
 impl<T> Encoded<T> {
     /// The bytes of a `T`, as the caller promises. A receiver would refuse others, or understand them otherwise.
     pub fn trusting(bytes: impl Into<Bytes>) -> Self {
-        Self::in_pieces(bytes.into(), Vec::new())
+        Self::in_two(bytes.into(), Bytes::new())
     }
 
-    /// The same, where the bytes are not in one piece.
-    pub fn in_pieces(first: Bytes, rest: Vec<Bytes>) -> Self {
-        Self { first, rest, message: PhantomData }
+    /// The same, where the bytes are in two pieces.
+    pub fn in_two(first: Bytes, rest: Bytes) -> Self {
+        Self { pieces: [first, rest], message: PhantomData }
     }
 
     /// The bytes, in one piece.
     pub fn to_bytes(&self) -> Bytes {
-        if self.rest.is_empty() { self.first.clone() } else { self.pieces().flatten().copied().collect() }
-    }
-
-    fn pieces(&self) -> impl Iterator<Item = &Bytes> {
-        std::iter::once(&self.first).chain(&self.rest)
+        let [first, rest] = &self.pieces;
+        if rest.is_empty() { first.clone() } else { self.pieces.concat().into() }
     }
 }
 
@@ -63,13 +59,13 @@ impl<T: Message> From<T> for Encoded<T> {
 
 impl<T> Clone for Encoded<T> {
     fn clone(&self) -> Self {
-        Self::in_pieces(self.first.clone(), self.rest.clone())
+        Self { pieces: self.pieces.clone(), message: PhantomData }
     }
 }
 
 impl<T> fmt::Debug for Encoded<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.pieces()).finish()
+        f.debug_list().entries(&self.pieces).finish()
     }
 }
 
@@ -117,8 +113,8 @@ impl<T: 'static> Encoder for EncodedEncoder<T> {
     type Error = Status;
 
     fn encode(&mut self, message: Encoded<T>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.reserve(message.pieces().map(Bytes::len).sum());
-        message.pieces().for_each(|piece| buffer.put_slice(piece));
+        buffer.reserve(message.pieces.iter().map(Bytes::len).sum());
+        message.pieces.iter().for_each(|piece| buffer.put_slice(piece));
         Ok(())
     }
 

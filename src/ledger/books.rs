@@ -27,6 +27,9 @@ pub(super) struct Account {
 }
 
 /// A place for an account. Those who want it while it is loaded wait for the same load.
+/// Accounts that may share a transaction, where the store has only one at a time.
+const DOORS_THAT_MEET: usize = 64;
+
 type Place = OnceCell<Arc<Account>>;
 
 /// The accounts in memory.
@@ -43,8 +46,8 @@ pub(super) struct Books {
 impl Books {
     pub(super) fn new(store: Store, options: Options, changed: broadcast::Sender<Changed>) -> Self {
         let turns = if store.is_exclusive() {
-            // The store has one writer: while one door is there, the next one makes ready.
-            Turns::new(options.writers.min(2), 0)
+            // The store has one writer, in whose transaction all doors can meet.
+            Turns::new(DOORS_THAT_MEET, 0)
         } else {
             Turns::new(options.writers, options.connections)
         };

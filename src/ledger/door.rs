@@ -106,22 +106,33 @@ pub(super) struct Writer {
 impl Writer {
     async fn serve(self, mut waiting: mpsc::Receiver<Pending>) {
         while let Some(first) = waiting.recv().await {
-            // Before the batch is made up: what arrives until it is this door's turn shares it.
             let turn = self.turns.take().await;
-            let mut weight = first.weight();
-            let mut batch = vec![first];
-            while batch.len() < self.max_batch
-                && weight < MAX_ITEMS
-                && let Ok(next) = waiting.try_recv()
-            {
-                weight += next.weight();
-                batch.push(next);
-            }
-            turn.spend(self.carry_out(batch)).await;
+            // Not in a place that is kept while nobody writes.
+            turn.spend(Box::pin(self.carry_out_with(first, &mut waiting))).await;
         }
     }
 
-    async fn carry_out(&self, batch: Vec<Pending>) {
+    /// Carries out a request, with those that arrive until its transaction has begun.
+    async fn carry_out_with(&self, first: Pending, waiting: &mut mpsc::Receiver<Pending>) {
+        let begun = self.begin().instrument(first.span.clone()).await;
+        let mut weight = first.weight();
+        let mut batch = vec![first];
+        while batch.len() < self.max_batch
+            && weight < MAX_ITEMS
+            && let Ok(next) = waiting.try_recv()
+        {
+            weight += next.weight();
+            batch.push(next);
+        }
+        self.carry_out(batch, begun).await;
+    }
+
+    /// Where requests share nothing, their accounts do not either.
+    async fn begin(&self) -> Result<Tx, store::Error> {
+        if self.max_batch > 1 { within(self.store.join("door")).await } else { within(self.store.begin("door")).await }
+    }
+
+    async fn carry_out(&self, batch: Vec<Pending>, begun: Result<Tx, store::Error>) {
         let now = Instant::now();
         let Some(first) = batch.first() else { return };
         metrics::get().door_batched(batch.len());
@@ -131,13 +142,14 @@ impl Writer {
         for other in &batch[1..] {
             other.span.follows_from(&span);
         }
-        match self.commit(&batch).instrument(span).await {
+        match self.commit(&batch, begun).instrument(span).await {
             Ok(answers) => batch.into_iter().zip(answers).for_each(|(pending, answer)| pending.reply(answer)),
             // A defect may lie in one of the requests: it must not fail its neighbours.
             Err(Failure::Store(error)) if batch.len() > 1 && !error.is_transient() => {
                 self.complain(batch.len(), &error);
                 for pending in batch {
-                    Box::pin(self.carry_out(vec![pending])).await;
+                    let begun = within(self.store.begin("door")).instrument(pending.span.clone()).await;
+                    Box::pin(self.carry_out(vec![pending], begun)).await;
                 }
             }
             Err(failure) => failure.tell(batch),
@@ -154,10 +166,14 @@ impl Writer {
 
     /// Decides and commits a batch, again if another transaction was in the way, and finds out what became of a commit whose
     /// answer was lost.
-    async fn commit(&self, batch: &[Pending]) -> Result<Vec<Result<Answer, Error>>, Failure> {
+    async fn commit(
+        &self,
+        batch: &[Pending],
+        mut begun: Result<Tx, store::Error>,
+    ) -> Result<Vec<Result<Answer, Error>>, Failure> {
         let mut attempt = 1;
         loop {
-            match self.attempt(batch).await {
+            match self.attempt(batch, begun).await {
                 Ok(answers) => return Ok(answers),
                 Err(Failure::Store(store::Error::Conflict(_))) if attempt < MAX_ATTEMPTS => {
                     metrics::get().store_retried("door");
@@ -176,14 +192,19 @@ impl Writer {
                 },
                 Err(failure) => return Err(failure),
             }
+            begun = within(self.store.begin("door")).await;
         }
     }
 
-    async fn attempt(&self, batch: &[Pending]) -> Result<Vec<Result<Answer, Error>>, Failure> {
-        let prepared = timeout(MAX_TRANSACTION, self.prepare(batch)).await;
-        let (tx, decided) = prepared.unwrap_or(Err(Failure::Store(store::Error::TimedOut)))?;
+    async fn attempt(
+        &self,
+        batch: &[Pending],
+        begun: Result<Tx, store::Error>,
+    ) -> Result<Vec<Result<Answer, Error>>, Failure> {
+        let tx = begun?;
+        let decided = within(self.prepare(&tx, batch)).await?;
         if decided.is_empty() {
-            tx.roll_back().await?;
+            tx.end().await?;
             return Ok(decided.answers);
         }
         match timeout(MAX_TRANSACTION, tx.commit()).await {
@@ -194,14 +215,13 @@ impl Writer {
     }
 
     /// Everything up to the commit.
-    async fn prepare(&self, batch: &[Pending]) -> Result<(Tx, Decided), Failure> {
+    async fn prepare(&self, tx: &Tx, batch: &[Pending]) -> Result<Decided, Failure> {
         let (account, began) = (&self.resident.id, Instant::now());
-        let tx = self.store.begin("door").await?;
-        let locked = store::heads::lock(&tx, account).await?;
+        let locked = store::heads::lock(tx, account).await?;
         metrics::get().head_locked(began.elapsed());
-        self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
+        self.resident.catch_up_under_lock(tx, locked.head.revision, self.budget).await?;
         let ids: Vec<_> = batch.iter().filter_map(|pending| pending.command.request_id()).collect();
-        let known = store::requests::find(&tx, account, &ids).await?;
+        let known = store::requests::find(tx, account, &ids).await?;
         // From here on requests are begun. Those that were withdrawn meanwhile never will be.
         let commands = batch.iter().map(|pending| pending.begin().then_some(&pending.command));
         let decided = self.resident.read(|book| {
@@ -212,9 +232,9 @@ impl Writer {
         let decided = decided.ok_or(store::Error::TimedOut)?;
         let Decided { commits, touched, used, .. } = &decided;
         if !decided.is_empty() {
-            store::write(&tx, account, &Written { commits, touched, used, at: locked.now }).await?;
+            store::write(tx, account, &Written { commits, touched, used, at: locked.now }).await?;
         }
-        Ok((tx, decided))
+        Ok(decided)
     }
 
     /// Shows what is committed to readers and watchers, before anybody is answered.
@@ -242,6 +262,11 @@ impl Writer {
             let _ = self.changed.send(changed);
         }
     }
+}
+
+/// Does not wait longer for a step of a transaction than it may last.
+async fn within<T, E: From<store::Error>>(step: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    timeout(MAX_TRANSACTION, step).await.unwrap_or_else(|_| Err(store::Error::TimedOut.into()))
 }
 
 /// Counts what was done, with one reading for all facts of a commit that did the same to owners.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
 pub use error::Error;
-pub use recorded::Recorded;
+pub use recorded::{Recorded, Stretch};
 
 use crate::context::{Context, Freshness};
 use crate::domain::book::Book;
@@ -233,14 +233,13 @@ impl Ledger {
         news
     }
 
-    /// The commits of an account after a revision, as many as change so many owners, if all of them are still in memory. Otherwise
-    /// the log has them.
-    pub fn recent_after(&self, account: &AccountId, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
+    /// The next commits of an account after a revision, if all of them are still in memory. Otherwise the log has them.
+    pub fn recent_after(&self, account: &AccountId, after: Revision) -> Option<Arc<Stretch>> {
         let resident = self.0.books.peek(account)?;
         if resident.revision() < after {
             return None;
         }
-        resident.recent_after(after, changes)
+        resident.recent_after(after)
     }
 
     /// Where the log can be read.
@@ -305,10 +304,9 @@ impl Following {
         drop(self.revisions.changed().await);
     }
 
-    /// The commits after a revision, as many as change so many owners, if all of them are still in memory. Otherwise the log has
-    /// them.
-    pub fn recent_after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
-        self.account.resident.recent_after(after, changes)
+    /// The next commits after a revision, if all of them are still in memory. Otherwise the log has them.
+    pub fn recent_after(&self, after: Revision) -> Option<Arc<Stretch>> {
+        self.account.resident.recent_after(after)
     }
 
     /// For how long nothing was heard of the database.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::recorded::{PassedOn, Recorded};
+use super::recorded::{PassedOn, Recorded, Stretch};
 use crate::domain::book::memory::{COUNTERS, allocated, shared};
 use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::Revision;
@@ -17,6 +17,13 @@ const MAX_FACTS: usize = 20_000;
 /// Bytes they may take at most, and which share of the memory for all accounts.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 const SHARE: usize = 16;
+/// Owners that the commits of a stretch change together, about.
+const CHANGES: usize = 500;
+/// A stretch ends at each multiple of it in any case. So those who began at different revisions soon read the same stretches.
+const MILESTONE: i64 = 500;
+/// Stretches that are kept for the next who stands where they begin, and which part of the bytes they may take.
+const MAX_STRETCHES: usize = 16;
+const PART: usize = 2;
 
 /// The latest commits, without a gap.
 #[derive(Debug)]
@@ -26,6 +33,8 @@ pub(super) struct Recent {
     heap: usize,
     /// What watchers may make of them, at most about. Counts towards the limit, whether there are watchers or not.
     to_pass_on: usize,
+    /// What those who follow read last.
+    stretches: VecDeque<Arc<Stretch>>,
     /// What watchers have made of them.
     passed_on: PassedOn,
     limit: usize,
@@ -35,7 +44,15 @@ impl Recent {
     /// None yet; later what fits into a share of the memory for all accounts.
     pub(super) fn within(budget: usize) -> Self {
         let limit = MAX_BYTES.min(budget / SHARE);
-        Self { commits: VecDeque::new(), facts: 0, heap: 0, to_pass_on: 0, passed_on: PassedOn::default(), limit }
+        Self {
+            commits: VecDeque::new(),
+            facts: 0,
+            heap: 0,
+            to_pass_on: 0,
+            stretches: VecDeque::new(),
+            passed_on: PassedOn::default(),
+            limit,
+        }
     }
 
     /// Bytes of memory they take, with what watchers have made of them.
@@ -44,12 +61,13 @@ impl Recent {
     }
 
     fn own_bytes(&self) -> usize {
-        self.commits.capacity() * size_of::<Arc<Recorded>>() + self.heap
+        let read = self.stretches.iter().map(|stretch| stretch.commits().len()).sum::<usize>();
+        (self.commits.capacity() + read) * size_of::<Arc<Recorded>>() + self.heap
     }
 
     /// Adds the next one, and drops the oldest ones beyond the limits. The last one stays, however large.
     pub(super) fn push(&mut self, commit: Commit) {
-        let commit = Arc::new(Recorded::of(commit, self.passed_on.clone()));
+        let commit = Arc::new(Recorded::of(commit));
         self.facts += commit.facts.len();
         self.heap += heap_bytes(&commit);
         self.to_pass_on += bytes_to_pass_on(&commit);
@@ -71,21 +89,51 @@ impl Recent {
         *self = Self { limit: self.limit, ..Self::within(0) };
     }
 
-    /// Those after a revision, if all of them are here: as many as it takes to have so many owners changed.
-    pub(super) fn after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
-        let first = self.commits.front()?.revision;
+    /// The next ones after a revision, if all of them are here.
+    pub(super) fn after(&mut self, after: Revision) -> Option<Arc<Stretch>> {
+        let (first, last) = (self.commits.front()?.revision, self.commits.back()?.revision);
         if after.next() < first {
             return None;
         }
+        let is_it = |stretch: &&Arc<Stretch>| stretch.after() == after && is_current(stretch, last);
+        if let Some(known) = self.stretches.iter().rev().find(is_it) {
+            return Some(Arc::clone(known));
+        }
+        let stretch = Arc::new(self.stretch(after, first, last));
+        self.keep(&stretch, last);
+        Some(stretch)
+    }
+
+    fn stretch(&self, after: Revision, first: Revision, last: Revision) -> Stretch {
         let skip = usize::try_from(after.0 + 1 - first.0).unwrap_or(usize::MAX);
-        let mut before = 0;
+        let (mut before, mut ended) = (0, false);
         let fits = |commit: &&Arc<Recorded>| {
-            let fits = before < changes;
+            let fits = before < CHANGES && !ended;
             before += commit.owner_changes();
+            ended = commit.revision.0 % MILESTONE == 0;
             fits
         };
-        Some(self.commits.range(skip.min(self.commits.len())..).take_while(fits).cloned().collect())
+        let commits: Vec<_> = self.commits.range(skip.min(self.commits.len())..).take_while(fits).cloned().collect();
+        let goes_on = commits.last().is_some_and(|commit| commit.revision < last);
+        Stretch::of(after, commits, goes_on, self.passed_on.clone())
     }
+
+    /// Keeps a stretch for others who stand where it begins, in the place of those that have become too short or too old.
+    fn keep(&mut self, stretch: &Arc<Stretch>, last: Revision) {
+        self.stretches.retain(|kept| is_current(kept, last));
+        self.stretches.push_back(Arc::clone(stretch));
+        let bytes = |stretch: &Arc<Stretch>| stretch.commits().iter().map(|one| bytes_to_pass_on(one)).sum::<usize>();
+        let mut kept: usize = self.stretches.iter().map(bytes).sum();
+        while self.stretches.len() > MAX_STRETCHES || kept > self.limit / PART {
+            let Some(oldest) = self.stretches.pop_front() else { return };
+            kept -= bytes(&oldest);
+        }
+    }
+}
+
+/// Whether there is nothing more to read from where it begins than there was.
+fn is_current(stretch: &Stretch, last: Revision) -> bool {
+    stretch.goes_on() || stretch.until() == last
 }
 
 /// What a commit takes behind its pointer. Ids that it shares with others are counted with each: whoever lets go first is not
@@ -171,15 +219,61 @@ mod tests {
 
     #[test]
     fn a_second_of_single_changes_is_kept() {
-        let recent = pushed(BUDGET, 20_000, 1, 10);
+        let mut recent = pushed(BUDGET, 20_000, 1, 10);
         assert_eq!(recent.commits.len(), MAX_COMMITS);
         let oldest = Revision(20_000 - MAX_COMMITS as i64);
-        assert_eq!(recent.after(oldest, usize::MAX).unwrap().len(), MAX_COMMITS);
-        assert!(recent.after(Revision(oldest.0 - 1), usize::MAX).is_none(), "gone: the log has it");
-        let last = recent.after(Revision(19_999), 1).unwrap();
-        assert_eq!((last.len(), last[0].revision), (1, Revision(20_000)));
-        assert!(recent.after(Revision(20_000), 1).unwrap().is_empty());
-        assert_eq!(recent.after(oldest, 500).unwrap().len(), 500, "as many as asked for");
+        assert!(recent.after(oldest).is_some());
+        assert!(recent.after(Revision(oldest.0 - 1)).is_none(), "gone: the log has it");
+        let last = recent.after(Revision(19_999)).unwrap();
+        assert_eq!((last.commits().len(), last.until()), (1, Revision(20_000)));
+        assert!(recent.after(Revision(20_000)).unwrap().commits().is_empty());
+    }
+
+    /// The stretches from a revision on, until there is nothing more.
+    fn stretches(recent: &mut Recent, mut after: Revision) -> Vec<Arc<Stretch>> {
+        let mut all = Vec::new();
+        loop {
+            let stretch = recent.after(after).unwrap();
+            after = stretch.until();
+            all.push(stretch);
+            if !all[all.len() - 1].goes_on() {
+                return all;
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_read_on_from_different_places_soon_read_the_same_and_all_of_it() {
+        let mut recent = pushed(BUDGET, 2_000, 1, 0);
+        let (one, other) = (stretches(&mut recent, Revision(3)), stretches(&mut recent, Revision(400)));
+        assert!(!Arc::ptr_eq(&one[0], &other[0]));
+        for (all, after) in [(&one, 3), (&other, 400)] {
+            let revisions = all.iter().flat_map(|stretch| stretch.commits()).map(|commit| commit.revision.0);
+            assert!(revisions.eq(after + 1..=2_000));
+            assert!(all.iter().all(|stretch| stretch.owner_changes() <= CHANGES));
+        }
+        let same = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| Arc::ptr_eq(one, other)).count();
+        assert!(same >= other.len() - 2, "{same} of {}", other.len());
+    }
+
+    #[test]
+    fn what_comes_next_is_read_by_those_who_had_read_everything() {
+        let mut recent = pushed(BUDGET, 10, 1, 0);
+        let before = recent.after(Revision(4)).unwrap();
+        assert!(Arc::ptr_eq(&before, &recent.after(Revision(4)).unwrap()));
+        recent.push(commit(11, 1, 0));
+        let now = recent.after(Revision(4)).unwrap();
+        assert_eq!((before.until(), now.until()), (Revision(10), Revision(11)));
+        assert_eq!(recent.stretches.len(), 1, "nobody reads what has become too short");
+    }
+
+    #[test]
+    fn stretches_of_large_commits_are_not_kept_beyond_their_part() {
+        let mut recent = pushed(BUDGET, 18, 1_000, 512);
+        assert_eq!(stretches(&mut recent, Revision(0)).len(), 18);
+        let kept: usize = recent.stretches.iter().flat_map(|one| one.commits()).map(|one| bytes_to_pass_on(one)).sum();
+        assert!(kept <= recent.limit / PART, "{kept}");
+        assert!(!recent.stretches.is_empty());
     }
 
     #[test]
@@ -202,18 +296,20 @@ mod tests {
         assert_eq!(recent.bytes() - recent.commits.capacity() * size_of::<Arc<Recorded>>(), 1_000 * one);
         recent.clear();
         assert_eq!(recent.bytes(), 0);
-        assert!(recent.after(Revision(1_000), 1).is_none());
+        assert!(recent.after(Revision(1_000)).is_none());
     }
 
     #[test]
     fn what_watchers_made_is_counted_until_nobody_holds_it() {
         let mut recent = pushed(BUDGET, 1_000, 3, 20);
         let own = recent.bytes();
-        let watched = recent.after(Revision(0), usize::MAX).unwrap();
-        watched.iter().for_each(|commit| drop(commit.passed_on(|_| Bytes::from(vec![0; 100]))));
-        assert!(recent.bytes() >= own + 1_000 * 100, "{} after {own}", recent.bytes());
+        let watched = recent.after(Revision(0)).unwrap();
+        assert_eq!(watched.passed_on(|_| Bytes::from(vec![0; 100_000])).len(), 100_000);
+        assert_eq!(watched.passed_on(|_| Bytes::new()).len(), 100_000, "made once");
+        assert!(recent.bytes() >= own + 100_000, "{} after {own}", recent.bytes());
         recent.push(commit(1_001, MAX_FACTS, 0));
-        assert!(recent.bytes() >= 1_000 * 100, "watchers hold it still");
+        recent.stretches.clear();
+        assert!(recent.bytes() >= 100_000, "watchers hold it still");
         drop(watched);
         assert_eq!(recent.bytes(), recent.own_bytes());
     }

@@ -52,7 +52,7 @@ impl Writer {
         let before = Revision(commit.revision.0 - 1);
         let found = store::facts::commits_after(&tx, account, before, 1).await?;
         self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
-        tx.roll_back().await?;
+        tx.end().await?;
         Ok(found.first() == Some(commit))
     }
 }

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::watch;
 
 use super::recent::Recent;
-use super::recorded::Recorded;
+use super::recorded::Stretch;
 use crate::domain::book::{Book, DoesNotFollow};
 use crate::domain::fact::Commit;
 use crate::domain::ids::{AccountId, Revision};
@@ -114,9 +114,9 @@ impl Resident {
         self.bytes.store(FIXED_BYTES + book.bytes() + self.recent.lock().bytes(), Ordering::Relaxed);
     }
 
-    /// The commits after a revision, as many as change so many owners, if all of them are still in memory.
-    pub(super) fn recent_after(&self, after: Revision, changes: usize) -> Option<Vec<Arc<Recorded>>> {
-        self.recent.lock().after(after, changes)
+    /// The next commits after a revision, if all of them are still in memory.
+    pub(super) fn recent_after(&self, after: Revision) -> Option<Arc<Stretch>> {
+        self.recent.lock().after(after)
     }
 
     /// Takes commits over into the book. Those it contains already are ignored. Readers need not wait for all of them: each is in
@@ -305,7 +305,7 @@ mod tests {
         assert!(revisions.has_changed().unwrap());
         assert_eq!(*revisions.borrow_and_update(), Revision(200));
         assert_eq!(
-            (resident.revision(), resident.recent_after(Revision(150), usize::MAX).unwrap().len()),
+            (resident.revision(), resident.recent_after(Revision(150)).unwrap().commits().len()),
             (Revision(200), 50)
         );
     }

@@ -64,11 +64,9 @@ impl<'a> Reader<'a> {
         after: Revision,
         packer: &mut Packer,
     ) -> Result<Page, Failure> {
-        if let Some(commits) = self.ledger.recent_after(account, after, PAGE) {
-            commits.iter().for_each(|commit| packer.add(commit));
-            let changes: usize = commits.iter().map(|commit| commit.owner_changes()).sum();
-            let until = commits.last().map_or(after, |commit| commit.revision);
-            return Ok(Page { until, last: changes < PAGE });
+        if let Some(stretch) = self.ledger.recent_after(account, after) {
+            stretch.commits().iter().for_each(|commit| packer.add(commit));
+            return Ok(Page { until: stretch.until(), last: !stretch.goes_on() });
         }
         let _turn = self.turns.acquire().await;
         // What is read is complete only above the floor of the same moment.

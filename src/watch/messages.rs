@@ -15,11 +15,11 @@ use crate::domain::change::{ChangeFilter, OwnerChange, changes_of};
 use crate::domain::fact::Commit;
 use crate::domain::ids::Revision;
 use crate::history::check;
-use crate::ledger::{self, Following, Recorded};
+use crate::ledger::{self, Following, Stretch};
 use crate::metrics;
 use crate::store::{self, Store};
 
-/// Changes in one message, about: whole revisions are added until there are so many.
+/// Changes in one message of what is no longer in memory, about: whole revisions are added until there are so many.
 const CHANGES: usize = 500;
 /// Changes read from the log at once.
 const LOG_PAGE: u64 = 2_000;
@@ -38,7 +38,7 @@ pub enum Message {
         /// The position of this one: every change up to it that was asked for was sent.
         revision: Revision,
         /// The changes in between that were asked for.
-        changes: Vec<Changes>,
+        changes: Changes,
         /// Where the account stands, as far as the replica knows.
         head: Revision,
     },
@@ -56,8 +56,8 @@ pub enum Message {
 /// Changes of whole revisions.
 #[derive(Debug)]
 pub enum Changes {
-    /// All that a commit did to owners: what other watches of the account send as well.
-    All(Arc<Recorded>),
+    /// All of a stretch: what other watches of the account send as well.
+    All(Arc<Stretch>),
     /// Those that this watch asked for, or that are no longer in memory for others.
     Some(Vec<OwnerChange>),
 }
@@ -138,8 +138,8 @@ impl Watch {
         }
         loop {
             let head = self.following.head();
-            let changes = if self.looked_at < head { self.look_on(head).await? } else { Vec::new() };
-            if !changes.is_empty() {
+            let changes = if self.looked_at < head { self.look_on(head).await? } else { None };
+            if let Some(changes) = changes {
                 let (previous, revision, head) = self.advance(head);
                 return Ok(Message::Changes { previous, revision, changes, head });
             }
@@ -161,9 +161,9 @@ impl Watch {
     }
 
     /// Looks at some of the commits that were not looked at yet, and returns what was asked for.
-    async fn look_on(&mut self, head: Revision) -> Result<Vec<Changes>, ledger::Error> {
-        if let Some(commits) = self.following.recent_after(self.looked_at, CHANGES) {
-            return Ok(self.look_at(commits));
+    async fn look_on(&mut self, head: Revision) -> Result<Option<Changes>, ledger::Error> {
+        if let Some(stretch) = self.following.recent_after(self.looked_at) {
+            return Ok(self.look_at(stretch));
         }
         // Seldom, and large.
         let commits = Box::pin(self.read_log(head)).await?;
@@ -174,31 +174,27 @@ impl Watch {
     }
 
     /// Looks at commits that are in memory, and returns what was asked for.
-    fn look_at(&mut self, commits: Vec<Arc<Recorded>>) -> Vec<Changes> {
-        if let [first, ..] = &*commits {
+    fn look_at(&mut self, stretch: Arc<Stretch>) -> Option<Changes> {
+        if let [first, ..] = stretch.commits() {
             // What was there before the watch has waited for it, not for anything else.
             metrics::get().watch_lagged(first.known_since().max(self.began).elapsed());
         }
-        if let Some(last) = commits.last() {
-            self.looked_at = last.revision;
+        self.looked_at = stretch.until();
+        let all = stretch.owner_changes();
+        if self.filter == ChangeFilter::default() {
+            return (all > 0).then_some(Changes::All(stretch));
         }
-        let everything = self.filter == ChangeFilter::default();
-        let asked_for = |commit: Arc<Recorded>| {
-            if everything {
-                return (commit.owner_changes() > 0).then_some(Changes::All(commit));
-            }
-            let some: Vec<_> = changes_of(&commit).filter(|change| self.filter.matches(change)).collect();
-            match some.len() {
-                0 => None,
-                all if all == commit.owner_changes() => Some(Changes::All(commit)),
-                _ => Some(Changes::Some(some)),
-            }
-        };
-        commits.into_iter().filter_map(asked_for).collect()
+        let changes = stretch.commits().iter().flat_map(|commit| changes_of(commit));
+        let some: Vec<_> = changes.filter(|change| self.filter.matches(change)).collect();
+        match some.len() {
+            0 => None,
+            found if found == all => Some(Changes::All(stretch)),
+            _ => Some(Changes::Some(some)),
+        }
     }
 
     /// The same for commits that were read from the log.
-    fn look_back_at(&mut self, commits: &[Commit]) -> Vec<Changes> {
+    fn look_back_at(&mut self, commits: &[Commit]) -> Option<Changes> {
         let mut found = Vec::new();
         for commit in commits {
             found.extend(changes_of(commit).filter(|change| self.filter.matches(change)));
@@ -207,7 +203,7 @@ impl Watch {
                 break;
             }
         }
-        if found.is_empty() { Vec::new() } else { vec![Changes::Some(found)] }
+        (!found.is_empty()).then_some(Changes::Some(found))
     }
 
     /// The next commits with owner changes. The floor is read at the same moment: none of them is missing.

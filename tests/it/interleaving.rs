@@ -74,7 +74,7 @@ impl Replica {
         let ledger = runtime.block_on(async {
             let tables = connect(url).await;
             // A transaction of a killed one may be on its way into the file still. Another process would wait for its lock.
-            tables.begin("barrier").await.unwrap().roll_back().await.unwrap();
+            tables.begin("barrier").await.unwrap().end().await.unwrap();
             Ledger::start(tables, options(plan)).await.unwrap()
         });
         Self { runtime, ledger }
@@ -181,7 +181,7 @@ impl<'a> Case<'a> {
             });
             runtime.spawn(async move {
                 sleep(time).await;
-                held.roll_back().await.unwrap();
+                held.end().await.unwrap();
             })
         });
         let under_way: Vec<_> = wave.attempts.iter().map(|attempt| self.send(attempt)).collect();

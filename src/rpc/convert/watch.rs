@@ -68,8 +68,7 @@ impl From<Message> for Encoded<pb::WatchOwnerChangesResponse> {
                 head_revision: head.0,
             }),
             Message::Changes { previous, revision, changes, head } => {
-                let changes = changes.into_iter().map(encoded).collect();
-                return around(changes, (previous, revision, head));
+                return around(encoded(changes), (previous, revision, head));
             }
         };
         pb::WatchOwnerChangesResponse { message: Some(body) }.into()
@@ -90,10 +89,12 @@ impl From<Started> for pb::WatchStarted {
     }
 }
 
-/// Changes as they stand within a message. Those of a whole commit are encoded once, for all who watch.
+/// Changes as they stand within a message. Those of a whole stretch are encoded once, for all who watch.
 fn encoded(changes: Changes) -> Bytes {
     match changes {
-        Changes::All(commit) => commit.passed_on(|commit| encode(changes_of(commit))),
+        Changes::All(stretch) => {
+            stretch.passed_on(|commits| encode(commits.iter().flat_map(|commit| changes_of(commit))))
+        }
         Changes::Some(changes) => encode(changes),
     }
 }
@@ -108,15 +109,15 @@ const CHANGES: u32 = 2;
 
 /// A message around changes that are encoded already, with the positions of its watch. The fields of a message may be encoded
 /// apart and put one behind the other; what all watches share is not even copied.
-fn around(changes: Vec<Bytes>, positions: (Revision, Revision, Revision)) -> Encoded<pb::WatchOwnerChangesResponse> {
+fn around(changes: Bytes, positions: (Revision, Revision, Revision)) -> Encoded<pb::WatchOwnerChangesResponse> {
     let (Revision(previous_revision), Revision(revision), Revision(head_revision)) = positions;
     let positions = pb::WatchChanges { previous_revision, revision, head_revision, ..Default::default() };
-    let inside = positions.encoded_len() + changes.iter().map(Bytes::len).sum::<usize>();
+    let inside = positions.encoded_len() + changes.len();
     let mut first = BytesMut::with_capacity(key_len(CHANGES) + length_delimiter_len(inside) + positions.encoded_len());
     encode_key(CHANGES, WireType::LengthDelimited, &mut first);
     encode_varint(inside as u64, &mut first);
     positions.encode_raw(&mut first);
-    Encoded::in_pieces(first.freeze(), changes)
+    Encoded::in_two(first.freeze(), changes)
 }
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ mod tests {
     use crate::domain::ids::{BatchId, CallerId, LeadId, MemberId};
     use crate::domain::settings::Settings;
     use crate::domain::time::Timestamp as Moment;
-    use crate::ledger::Recorded;
+    use crate::ledger::Stretch;
 
     fn member() -> impl Strategy<Value = Option<MemberId>> {
         proptest::option::of("[a-z]{1,64}".prop_map(|id| MemberId::parse(&id).unwrap()))
@@ -165,33 +166,33 @@ mod tests {
     proptest! {
         #[test]
         fn a_message_around_shared_changes_is_the_message_that_prost_makes(
-            commits in proptest::collection::vec((commit(), any::<bool>()), 0..8),
+            commits in proptest::collection::vec(commit(), 0..8),
+            all in any::<bool>(),
             previous in position(),
             revision in position(),
             head in position(),
         ) {
-            let changes = commits.iter().flat_map(|(commit, _)| changes_of(commit)).map(Into::into).collect();
+            let changes = commits.iter().flat_map(changes_of).map(Into::into).collect();
             let (previous_revision, head_revision) = (previous.0, head.0);
             let body = pb::WatchChanges { previous_revision, revision: revision.0, changes, head_revision };
             let expected = pb::WatchOwnerChangesResponse { message: Some(Body::Changes(body)) };
-            let shared = |(commit, all)| match all {
-                true => Changes::All(Arc::new(Recorded::from(commit))),
-                false => Changes::Some(changes_of(&commit).collect()),
+            let changes = match all {
+                true => Changes::All(Arc::new(Stretch::from(commits))),
+                false => Changes::Some(commits.iter().flat_map(changes_of).collect()),
             };
-            let changes = commits.into_iter().map(shared).collect();
             let message = Encoded::from(Message::Changes { previous, revision, changes, head });
             prop_assert_eq!(message.decode().unwrap(), expected);
         }
     }
 
     #[test]
-    fn a_commit_is_encoded_once_for_all() {
+    fn a_stretch_is_encoded_once_for_all() {
         let fact = Fact::Forgotten { lead: LeadId::parse("L1").unwrap(), previous: None };
         let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };
         let origin = Origin { actor, source: Source::Api, reason: String::new(), batch: None, request: None };
         let commit = Commit { revision: Revision(1), at: Moment(1), origin, facts: vec![fact] };
-        let commit = Arc::new(Recorded::from(commit));
-        let [one, other] = [encoded(Changes::All(Arc::clone(&commit))), encoded(Changes::All(commit))];
+        let stretch = Arc::new(Stretch::from(vec![commit]));
+        let [one, other] = [encoded(Changes::All(Arc::clone(&stretch))), encoded(Changes::All(stretch))];
         assert_eq!(one.as_ptr(), other.as_ptr());
     }
 }
