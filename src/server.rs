@@ -3,7 +3,7 @@
 mod admin;
 mod connection;
 mod health;
-mod identity;
+pub(crate) mod identity;
 pub(crate) mod publishing;
 mod readiness;
 

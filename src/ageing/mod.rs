@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::context::Context;
 use crate::domain::actor::{Actor, Origin, Source};
+use crate::domain::caller::ITSELF;
 use crate::domain::command::{Action, Command};
 use crate::domain::ids::{AccountId, CallerId};
 use crate::domain::outcome::Results;
@@ -89,7 +90,7 @@ async fn tell_of(ledger: &Ledger, account: &AccountId, now: Timestamp) -> Result
 
 /// The service does this, and nobody asked for it.
 fn by_itself() -> Origin {
-    let caller = CallerId::parse("ownership").unwrap_or_else(|why| unreachable!("{why}"));
+    let caller = CallerId::parse(ITSELF).unwrap_or_else(|why| unreachable!("{why}"));
     let actor = Actor { caller, member: None };
     Origin { actor, source: Source::System, reason: String::new(), batch: None, request: None }
 }

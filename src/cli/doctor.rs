@@ -1,5 +1,6 @@
 //! `ownership doctor`: looks at everything the service depends on, and says what to do.
 
+mod identity;
 mod production;
 mod running;
 
@@ -75,6 +76,7 @@ fn wrong(problem: &config::Problem) -> Finding {
 async fn of_config(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::new("configuration", "can be read", true, (Verdict::Bad, ""))];
     findings.push(of_listen(config));
+    findings.extend(identity::findings(config, now()).await);
     let url = &config.database.url;
     match checkup::examine(url.expose(), now).await {
         Ok(found) => {

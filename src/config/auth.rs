@@ -77,8 +77,9 @@ impl Auth {
         [
             (
                 "auth.services",
-                self.programs().all(|name| CallerId::parse(name).is_ok()),
-                "must be names of 1 to 255 visible ASCII characters, separated by commas; auth.admins as well",
+                self.programs().all(|name| CallerId::proven(name).is_ok()),
+                "must be names of 1 to 255 visible ASCII characters, separated by commas, and not `ownership` or `anonymous`, \
+                 which the service gives itself; auth.admins as well",
             ),
             ("auth.services", certificates || self.programs().next().is_none(), "goes with server.tls.client_ca_file"),
             (
@@ -232,6 +233,9 @@ mod tests {
         assert_eq!(wrong(&named("a", "b"), false), ["auth.services"]);
         assert_eq!(wrong(&Auth::default(), true), ["auth.services"]);
         assert_eq!(wrong(&named("a,b", "b"), true), ["auth.admins"]);
-        assert_eq!(wrong(&named("a b", ""), true), ["auth.services"]);
+        for bad in ["a b", "ownership", "a,anonymous"] {
+            assert_eq!(wrong(&named(bad, ""), true), ["auth.services"], "{bad}");
+            assert_eq!(wrong(&named("", bad), true), ["auth.services"], "{bad}");
+        }
     }
 }

@@ -6,6 +6,19 @@ use super::actor::Actor;
 use super::ids::{AccountId, CallerId, InvalidCaller, MemberId};
 use super::time::Timestamp;
 
+/// What the service calls itself where it does something that nobody has asked for.
+pub const ITSELF: &str = "ownership";
+/// What those are called who do not have to prove who they are.
+pub const ANONYMOUS: &str = "anonymous";
+
+impl CallerId {
+    /// The name of somebody who has proven to have it. The names that the service gives are nobody's: the log would say of a
+    /// caller what it says of the service.
+    pub fn proven(name: &str) -> Result<Self, InvalidCaller> {
+        if [ITSELF, ANONYMOUS].contains(&name) { Err(InvalidCaller) } else { Self::parse(name) }
+    }
+}
+
 /// What a caller is to the accounts that it may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -82,7 +95,7 @@ pub enum NotAllowed {
 impl Caller {
     /// Whoever reaches the service, where nobody has to prove who they are.
     pub fn anonymous() -> Result<Self, InvalidCaller> {
-        let id = CallerId::parse("anonymous")?;
+        let id = CallerId::parse(ANONYMOUS)?;
         Ok(Self { id, role: Role::Service, accounts: Accounts::All, member: None, expires: None })
     }
 
@@ -127,6 +140,17 @@ mod tests {
         let own = if role.is_of_members() { member("anna") } else { None };
         let accounts = Accounts::Only(BTreeSet::from([account("acme")]));
         Caller { id: CallerId::parse("c").unwrap(), role, accounts, member: own, expires: Some(Timestamp(10)) }
+    }
+
+    #[test]
+    fn nobody_has_the_name_of_the_service_or_of_nobody() {
+        for reserved in [ITSELF, ANONYMOUS] {
+            assert_eq!(CallerId::proven(reserved), Err(InvalidCaller), "{reserved}");
+            assert!(CallerId::parse(reserved).is_ok(), "the log has {reserved}");
+        }
+        for free in ["Ownership", "ownership.prod", "anonymous2"] {
+            assert!(CallerId::proven(free).is_ok(), "{free}");
+        }
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl KeySet {
         if usable.is_empty() { Err(Unusable::Empty) } else { Ok(Self(usable)) }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The key that a token names, for the algorithm it names. A token that names no key can only mean the only one.
     pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&DecodingKey> {
         let is_meant = |key: &&Key| match id {

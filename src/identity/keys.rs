@@ -33,6 +33,14 @@ pub struct Options {
     pub max_age: Duration,
 }
 
+impl Options {
+    /// How many keys there are that tokens can be checked with.
+    pub async fn examine(&self, accepted: &[Algorithm]) -> Result<usize, Error> {
+        let bytes = Source::open(self.place.clone()).await?.read().await?;
+        Ok(KeySet::read(&bytes, accepted)?.count())
+    }
+}
+
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -12,8 +12,10 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use tokio::time::sleep;
 
+use super::certificate::Certificate;
 use super::pem::{self, Error};
 use super::renewal::Renewal;
+use crate::domain::time::Timestamp;
 
 /// The only protocol that is spoken.
 pub const PROTOCOL: &[u8] = b"h2";
@@ -87,6 +89,15 @@ impl Tls {
 }
 
 impl Files {
+    /// Until when the certificate of the service is good, if everything can be used.
+    pub async fn examine(&self) -> Result<Timestamp, Error> {
+        let contents = self.read().await?;
+        contents.config(self)?;
+        let own = pem::certificates(&contents.certificate, &self.certificate)?;
+        let read = own.first().and_then(|own| Certificate::read(own).ok());
+        read.map(|own| own.expires).ok_or_else(|| Error::Certificates(self.certificate.clone()))
+    }
+
     async fn read(&self) -> Result<Contents, Error> {
         let client_ca = match &self.client_ca {
             Some(path) => Some(pem::read(path).await?),

@@ -174,7 +174,7 @@ impl Tokens {
             None => None,
         };
         Some(Caller {
-            id: CallerId::parse(text("sub")?).ok()?,
+            id: CallerId::proven(text("sub")?).ok()?,
             role,
             accounts: accounts(claims.get(&names.account)?, role)?,
             member: if role.is_of_members() { Some(member?) } else { None },

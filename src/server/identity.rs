@@ -52,7 +52,8 @@ pub(super) async fn open(config: &Config) -> Result<Identity, Error> {
     Ok(Identity { tls, gate, _followers: followers })
 }
 
-fn files(config: &Config) -> Option<Files> {
+/// Where certificates are, if connections are encrypted.
+pub(crate) fn files(config: &Config) -> Option<Files> {
     let tls = &config.server.tls;
     let (certificate, key) = tls.certificate_file.clone().zip(tls.key_file.clone())?;
     let certificate_is_optional = config.auth.jwt.issuer.is_some();
@@ -61,7 +62,7 @@ fn files(config: &Config) -> Option<Files> {
 
 fn options(auth: &Auth) -> Options {
     let named = |programs: &Option<String>, role| -> Vec<(CallerId, Role)> {
-        let names = Auth::names(programs.as_deref()).filter_map(|name| CallerId::parse(name).ok());
+        let names = Auth::names(programs.as_deref()).filter_map(|name| CallerId::proven(name).ok());
         names.map(|name| (name, role)).collect()
     };
     let services = named(&auth.services, Role::Service);
@@ -69,7 +70,8 @@ fn options(auth: &Auth) -> Options {
     Options { tokens: tokens(&auth.jwt), programs }
 }
 
-fn tokens(jwt: &Jwt) -> Option<TokenOptions> {
+/// What tokens must say, if any are accepted.
+pub(crate) fn tokens(jwt: &Jwt) -> Option<TokenOptions> {
     let (issuer, audience) = jwt.issuer.clone().zip(jwt.audience.clone())?;
     Some(TokenOptions {
         issuer,

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::ClientTlsConfig;
 
@@ -242,6 +243,41 @@ async fn commands_call_over_encrypted_connections_with_papers() {
                 ],
             );
             assert!(String::from_utf8_lossy(&examined.stdout).contains("SERVING"), "{examined:?}");
+        })
+        .await;
+}
+
+/// What the doctor says about something: whether it is well, and how it was found.
+fn diagnosis(world: &World, check: &str) -> (String, String) {
+    let output = world.run(&["doctor", "--output", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = report["checks"].as_array().unwrap().iter().find(|found| found["check"] == check);
+    let found = found.unwrap_or_else(|| panic!("no {check} in {report}"));
+    let said = |what: &str| found[what].as_str().unwrap().to_owned();
+    assert!(said("verdict") != "fail" || !output.status.success(), "{report}");
+    (said("verdict"), said("found"))
+}
+
+#[tokio::test]
+async fn the_doctor_reads_certificates_and_keys_as_the_service_does() {
+    let (authority, directory, issuer) = (Authority::default(), TempDir::new().unwrap(), Issuer::new("one"));
+    let keys = KeyFile::of(&[&issuer]);
+    let setup = closed(&authority, directory.path()).trusting(&keys, &issuer.service());
+    setup
+        .check(async |world| {
+            assert_eq!(diagnosis(world, "keys"), ("ok".to_owned(), "1 to check tokens with".to_owned()));
+            let (verdict, found) = diagnosis(world, "certificate");
+            assert!(verdict == "warn" && found == "good for 1 d", "of those of a day: {verdict} {found}");
+            keys.say("{}");
+            let (verdict, found) = diagnosis(world, "keys");
+            assert!(verdict == "fail" && found.contains("not a JSON Web Key Set"), "{verdict} {found}");
+            keys.publish(&[&issuer]);
+            replace(&directory.path().join("server.key"), authority.server().key);
+            let (verdict, found) = diagnosis(world, "certificate");
+            assert!(verdict == "fail" && found.contains("server.pem and its key"), "of another key: {verdict} {found}");
+            std::fs::remove_file(directory.path().join("server.key")).unwrap();
+            let (verdict, found) = diagnosis(world, "certificate");
+            assert!(verdict == "fail" && found.contains("server.key cannot be read"), "{verdict} {found}");
         })
         .await;
 }

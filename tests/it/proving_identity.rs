@@ -97,6 +97,8 @@ async fn a_token_with_a_wrong_claim_is_refused_and_says_why() {
                 (json!({"sub": null}), "claims"),
                 (json!({"sub": "two words"}), "claims"),
                 (json!({"sub": "x".repeat(256)}), "claims"),
+                (json!({"sub": "ownership"}), "claims"),
+                (json!({"sub": "anonymous"}), "claims"),
                 (json!({"role": null}), "claims"),
                 (json!({"role": "owner"}), "claims"),
                 (json!({"role": ["admin"]}), "claims"),

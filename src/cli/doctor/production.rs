@@ -38,6 +38,18 @@ fn of_service(config: &Config) -> Vec<Finding> {
             "set it to what load balancers take to send no more, such as 5s: otherwise calls are refused in each rollout",
         ),
         setting(
+            "auth",
+            on(config.authenticates()),
+            config.authenticates(),
+            "set auth.jwt.issuer or server.tls.client_ca_file: otherwise whoever reaches the service can use every account",
+        ),
+        setting(
+            "server.tls",
+            on(server.tls.is_on()),
+            server.tls.is_on(),
+            "set server.tls, unless something before the service encrypts: what is sent can be read on the way otherwise",
+        ),
+        setting(
             "server.reflection",
             on(server.reflection),
             !server.reflection,
@@ -125,6 +137,8 @@ mod tests {
             [
                 "database.url",
                 "server.drain_delay",
+                "auth",
+                "server.tls",
                 "server.reflection",
                 "admin.listen",
                 "telemetry.log_format",
@@ -136,6 +150,9 @@ mod tests {
         config.database.url = DatabaseUrl::new("postgres://db/ownership");
         config.server.drain_delay = std::time::Duration::from_secs(5);
         config.server.reflection = false;
+        config.server.tls.certificate_file = Some("/run/secrets/tls.crt".into());
+        config.server.tls.key_file = Some("/run/secrets/tls.key".into());
+        config.auth.jwt.issuer = Some("https://id.example".to_owned());
         config.admin.listen = "0.0.0.0:9464".parse().unwrap();
         config.telemetry.log_format = LogFormat::Json;
         config.telemetry.otlp_endpoint = Some("http://collector:4317".to_owned());
