@@ -30,6 +30,8 @@ mod identity;
 mod replicas;
 mod retry;
 mod rpc;
+#[cfg(test)]
+mod service_config;
 mod watch;
 
 pub use client::{Client, Options};

@@ -64,16 +64,19 @@ impl Backoff {
     }
 }
 
-/// What repetitions may cost: where most calls fail, repeating them makes things worse. The rule and the numbers are those of gRPC's
-/// retry throttling: a failure costs one of ten tokens, a success brings a tenth of one back, and half of them must be there.
+/// What repetitions may cost: where most calls fail, repeating them makes things worse. The rule is that of gRPC's retry throttling: a
+/// failure costs one of so many tokens, a success brings a tenth of one back, and half of them must be there.
+///
+/// There are as many as gRPC allows. A replica that goes may turn away all calls of a connection at the same moment, which can be 128,
+/// and again where they are sent next: that is no reason to give up.
 #[derive(Debug)]
 pub(crate) struct Budget {
     tenths: AtomicI64,
 }
 
-const FULL: i64 = 100;
-const FAILURE: i64 = 10;
-const SUCCESS: i64 = 1;
+pub(crate) const FULL: i64 = 10_000;
+pub(crate) const FAILURE: i64 = 10;
+pub(crate) const SUCCESS: i64 = 1;
 
 impl Budget {
     pub(crate) fn full() -> Self {
@@ -148,7 +151,9 @@ mod tests {
     #[test]
     fn nothing_is_repeated_while_most_calls_fail() {
         let budget = Budget::full();
-        assert_eq!((0..6).map(|_| budget.failed()).collect::<Vec<_>>(), [true, true, true, true, false, false]);
+        assert_eq!((0..1_000).filter(|_| budget.failed()).count(), 499);
+        (0..5_000).for_each(|_| budget.succeeded());
+        assert!(!budget.failed());
         (0..30).for_each(|_| budget.succeeded());
         assert!(budget.failed());
     }

@@ -1,8 +1,8 @@
 //! What the service promises, one file for each behaviour, shown by real servers over a real database.
 //!
 //! `OWNERSHIP_TEST_STORE` chooses the store (`sqlite`, the default, or `postgres`); `OWNERSHIP_TEST_POSTGRES_URL` names
-//! the Postgres server, and `OWNERSHIP_TEST_NATS_SERVER` the program of the broker. `OWNERSHIP_TEST_MAX_BATCH=1` turns
-//! sharing of transactions off in every server whose test does not say how many requests may share one.
+//! the Postgres server, `OWNERSHIP_TEST_NATS_SERVER` the program of the broker, and `OWNERSHIP_TEST_PREVIOUS` that of the
+//! release before. `OWNERSHIP_TEST_MAX_BATCH=1` turns sharing of transactions off in every server whose test does not say how many requests may share one.
 //! `OWNERSHIP_TEST_SEED` repeats the moments at which a run that failed killed what it killed. `tests/run` starts a Postgres
 //! server and runs everything on both stores.
 
@@ -48,6 +48,7 @@ mod looking_up_owners;
 mod losing_the_database;
 mod losing_the_stream;
 mod members_and_picker;
+mod mixing_releases;
 mod model;
 mod operating;
 mod preconditions;
@@ -59,6 +60,7 @@ mod real_data;
 mod registering_leads;
 mod resolving_senders;
 mod retrying_safely;
+mod rolling_out;
 mod running_the_broker;
 mod settings;
 mod staying_fresh;

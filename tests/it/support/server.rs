@@ -1,6 +1,7 @@
 //! The program under test as processes.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -17,9 +18,21 @@ const START: Duration = Duration::from_secs(30);
 /// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The program under test, with nothing of this process's own configuration.
+/// The program under test.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ownership"));
+    unconfigured(env!("CARGO_BIN_EXE_ownership"))
+}
+
+/// The same of the release before.
+pub fn previous_program() -> Command {
+    unconfigured(std::env::var_os("OWNERSHIP_TEST_PREVIOUS").expect(
+        "OWNERSHIP_TEST_PREVIOUS names no program of the release before; tests/run builds it and sets the variable",
+    ))
+}
+
+/// A program with nothing of this process's own configuration.
+fn unconfigured(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OWNERSHIP_")) {
         command.env_remove(name);
@@ -56,13 +69,17 @@ pub struct Server {
 impl Server {
     /// Starts a server and waits until it accepts calls.
     pub fn start(settings: &BTreeMap<String, String>, logs: &Path) -> Self {
-        Self::try_start(settings, logs).unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+        Self::start_program(program(), settings, logs)
     }
 
-    /// As `start`; of a server that does not come up, what it logged.
-    pub fn try_start(settings: &BTreeMap<String, String>, logs: &Path) -> Result<Self, String> {
+    /// As `start`, of another program.
+    pub fn start_program(program: Command, settings: &BTreeMap<String, String>, logs: &Path) -> Self {
+        Self::try_start(program, settings, logs).unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+    }
+
+    /// As `start_program`; of a server that does not come up, what it logged.
+    pub fn try_start(mut command: Command, settings: &BTreeMap<String, String>, logs: &Path) -> Result<Self, String> {
         let log = logs.join(format!("{}.log", uuid::Uuid::new_v4().simple()));
-        let mut command = program();
         command.arg("serve").stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         for (key, value) in settings {
             command.env(variable(key), value);

@@ -82,7 +82,7 @@ const LEADS: &str = "select account_id, lead_id, owner_id, owner_since, revision
      cast(attributes as text) as attributes, observed_at, overdue_revision from lead";
 const MEMBERS: &str = "select account_id, member_id, display_name, initials, email, avatar_url, manager_id, standing, \
      cast(capacity as bigint) as capacity, observed_at from member";
-const SETTINGS: &str = "select account_id, default_sender_name, default_sender_email, revision, \
+const SETTINGS: &str = "select account_id, default_sender_name, default_sender_email, revision, notices_revision, \
      cast(case when notify_new_owner then 1 else 0 end as bigint) as notify_new_owner, overdue_after, overdue_from \
      from account_settings";
 
@@ -202,13 +202,20 @@ impl Tables {
                 0 => json!("never"),
                 after => json!({ "after": after }),
             });
-            let settings = without_nulls(json!({
-                "default_sender": sender,
-                "notify_new_owner": notify,
-                "overdue": overdue,
-                "overdue_from": row.get::<Option<i64>, _>("overdue_from"),
-            }));
-            self.rows(row.get("account_id")).settings = Some(SettingsRow { settings, revision: row.get("revision") });
+            let revision = row.get("revision");
+            // What the release before does not know is left over from before it.
+            let settings = if row.get::<i64, _>("notices_revision") < revision {
+                json!({ "default_sender": sender })
+            } else {
+                json!({
+                    "default_sender": sender,
+                    "notify_new_owner": notify,
+                    "overdue": overdue,
+                    "overdue_from": row.get::<Option<i64>, _>("overdue_from"),
+                })
+            };
+            let settings = without_nulls(settings);
+            self.rows(row.get("account_id")).settings = Some(SettingsRow { settings, revision });
         });
     }
 }

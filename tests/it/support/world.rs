@@ -1,14 +1,19 @@
 //! A database, the servers over it, and the check that follows every test.
 
 use std::collections::BTreeMap;
-use std::process::Output;
+use std::process::{ExitStatus, Output};
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 use tonic::transport::ClientTlsConfig;
 
-use super::server::{run, variable};
+use super::server::{previous_program, program, run, variable};
 use super::store::{Database, Sql, Store, store};
-use super::{Account, Channel, Server, Way, tables::Tables, verify};
+use super::{Account, Channel, Server, Way, tables::Tables, verify, with};
+
+/// How long a replica may take to drain when nothing keeps it: far less than it is given.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// What a world is made of.
 #[derive(Default)]
@@ -142,9 +147,25 @@ impl World {
         self.replicas[index] = Server::start(&self.settings, self.logs.path());
     }
 
+    /// Has a replica drain, and starts it again at the same address, as a rollout does. How it ended, if it did so in time.
+    pub async fn roll(&mut self, replica: usize) -> Option<ExitStatus> {
+        let server = &mut self.replicas[replica];
+        let address = server.url().trim_start_matches("http://").to_owned();
+        server.terminate();
+        let status = server.ended(DRAIN).await?;
+        let settings = with(self.settings.clone(), |settings| settings.extend([("server.listen".to_owned(), address)]));
+        *server = block_in_place(|| Server::start(&settings, self.logs.path()));
+        Some(status)
+    }
+
+    /// Starts a replica of the release before.
+    pub fn add_previous(&mut self) {
+        self.replicas.push(Server::start_program(previous_program(), &self.settings, self.logs.path()));
+    }
+
     /// Tries to start one more server over the same database.
     pub fn start_another(&self) -> Result<Server, String> {
-        Server::try_start(&self.settings, self.logs.path())
+        Server::try_start(program(), &self.settings, self.logs.path())
     }
 
     /// Runs the program to its end, configured as what starts from now on.
