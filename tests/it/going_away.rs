@@ -1,9 +1,11 @@
 //! How a replica goes, and how connections to it end, without anybody losing anything.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
+use crate::support::way::counted;
 use crate::support::*;
 
 #[tokio::test]
@@ -102,8 +104,9 @@ async fn an_old_connection_is_left_for_a_new_one_and_a_watch_on_it_goes_on() {
             let account = world.account();
             account.members(["anna", "ben"]).await;
             account.leads(["L1"]).await;
-            let mut watch = account.watch().earliest().every(1).open().await;
-            let writer = account.through(world, 0);
+            let ((watched, to_watch), (written, to_write)) = (counted(world.url(0)), counted(world.url(0)));
+            let mut watch = Account::new(&account.id, to_watch).watch().earliest().every(1).open().await;
+            let writer = Account::new(&account.id, to_write);
             let began = Instant::now();
             let mut revision = 2;
             while began.elapsed() < Duration::from_secs(4) {
@@ -114,6 +117,9 @@ async fn an_old_connection_is_left_for_a_new_one_and_a_watch_on_it_goes_on() {
                 watch.until(revision).await;
             }
             assert!(revision > 8, "{revision} revisions in four seconds");
+            let connections = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+            assert!(connections(&written) >= 3, "{written:?} connections in four seconds");
+            assert_eq!(connections(&watched), 1, "that of the watch stays");
         })
         .await;
 }
