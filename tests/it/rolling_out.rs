@@ -1,5 +1,6 @@
 //! A rollout: replicas go and come back one after the other, and callers who keep to the published policy do not notice.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,8 +16,8 @@ use crate::support::*;
 /// Enough that many of them are turned away at the same moment.
 const CALLERS: usize = 48;
 const WATCHERS: usize = 6;
-/// How often each replica is restarted.
-const ROUNDS: usize = 2;
+/// What each replica is restarted as: the same, then the release before, then this one again.
+const ROUNDS: [fn() -> Command; 3] = [program, previous_program, program];
 /// Calls that everybody makes together before the next replica goes.
 const CALLS_BETWEEN: usize = 500;
 
@@ -94,7 +95,7 @@ async fn answered(world: &World, replica: usize) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_call_fails_and_no_watch_has_a_gap_while_each_replica_is_restarted() {
+async fn no_call_fails_and_no_watch_has_a_gap_while_replicas_are_restarted_rolled_back_and_upgraded() {
     if store() == Store::Sqlite {
         // One process has the file: while it restarts, nobody could answer.
         return;
@@ -110,9 +111,10 @@ async fn no_call_fails_and_no_watch_has_a_gap_while_each_replica_is_restarted() 
                 .map(|number| Arc::clone(&load).call(client.clone(), account.clone(), format!("L{number}")))
                 .collect();
             let replicas = world.replicas.len();
-            for replica in (0..ROUNDS).flat_map(|_| 0..replicas) {
+            for (program, replica) in ROUNDS.into_iter().flat_map(|program| (0..replicas).map(move |it| (program, it)))
+            {
                 load.goes_on().await;
-                let status = world.roll(replica).await.expect("it ends in time");
+                let status = world.roll(replica, program()).await.expect("it ends in time");
                 assert!(status.success(), "{status:?}");
                 let takes_part = async || (answered(world, replica).await > 0.0).then_some(());
                 eventually("the new one is called", takes_part).await;

@@ -1,7 +1,7 @@
 //! A database, the servers over it, and the check that follows every test.
 
 use std::collections::BTreeMap;
-use std::process::{ExitStatus, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -147,14 +147,14 @@ impl World {
         self.replicas[index] = Server::start(&self.settings, self.logs.path());
     }
 
-    /// Has a replica drain, and starts it again at the same address, as a rollout does. How it ended, if it did so in time.
-    pub async fn roll(&mut self, replica: usize) -> Option<ExitStatus> {
+    /// Has a replica drain, and starts another one at the same address, as a rollout does. How it ended, if it did so in time.
+    pub async fn roll(&mut self, replica: usize, program: Command) -> Option<ExitStatus> {
         let server = &mut self.replicas[replica];
         let address = server.url().trim_start_matches("http://").to_owned();
         server.terminate();
         let status = server.ended(DRAIN).await?;
         let settings = with(self.settings.clone(), |settings| settings.extend([("server.listen".to_owned(), address)]));
-        *server = block_in_place(|| Server::start(&settings, self.logs.path()));
+        *server = block_in_place(|| Server::start_program(program, &settings, self.logs.path()));
         Some(status)
     }
 
