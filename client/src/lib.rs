@@ -45,6 +45,8 @@ pub use ownership_proto as proto;
 pub use replicas::{Connection, Transport};
 pub use retry::Retry;
 pub use rpc::Rpc;
+/// The gRPC library, of which codes, statuses, and how connections are encrypted are.
+pub use tonic;
 pub use watch::{Watch, Watched};
 
 /// An error of somebody else's making.

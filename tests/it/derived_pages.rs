@@ -40,6 +40,22 @@ fn a_key_is_secret_if_its_type_is() {
     assert_eq!(secret, SECRETS);
 }
 
+#[test]
+fn the_page_for_callers_has_the_programs_that_are_run() {
+    let page = text("docs/calling.md");
+    let mut made = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        writeln!(made, "{line}").unwrap();
+        if let Some(file) = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->")) {
+            let fence = lines.next().expect("a block of code follows the name of its file");
+            writeln!(made, "{fence}\n{}```", text(file)).unwrap();
+            lines.by_ref().find(|line| *line == "```").expect("the block ends");
+        }
+    }
+    is_committed("docs/calling.md", &made);
+}
+
 const METRICS: &str = "\
 # Metrics
 

@@ -28,6 +28,7 @@ mod bad_input;
 mod bad_questions;
 mod bad_requests;
 mod bad_tokens;
+mod calling_by_the_docs;
 mod calling_through_the_client;
 mod clients_in_other_languages;
 mod consuming_events;

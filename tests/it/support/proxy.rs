@@ -58,6 +58,7 @@ impl Mode {
 /// The network. Gone when dropped.
 pub struct Proxy {
     mode: watch::Sender<Mode>,
+    cuts: watch::Sender<()>,
     url: String,
     /// A thread of its own, so that it goes on while a test waits for a process.
     runtime: Option<Runtime>,
@@ -86,8 +87,9 @@ impl Proxy {
         listener.set_nonblocking(true).unwrap();
         let here = listener.local_addr().unwrap();
         let (mode, _) = watch::channel(Mode::Pass);
-        runtime.spawn(accept(listener, host, mode.clone(), spoiler));
-        Self { mode, url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]), runtime: Some(runtime) }
+        let (cuts, _) = watch::channel(());
+        runtime.spawn(accept(listener, host, (mode.clone(), cuts.clone()), spoiler));
+        Self { mode, cuts, url: format!("{}{credentials}{here}{}", &url[..start], &url[end..]), runtime: Some(runtime) }
     }
 
     /// Where the other side seems to be.
@@ -98,6 +100,11 @@ impl Proxy {
     /// Changes what the network does.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// Ends every connection. New ones work.
+    pub fn cut(&self) {
+        self.cuts.send_replace(());
     }
 
     /// What the network does now.
@@ -114,19 +121,22 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, host: String, mode: watch::Sender<Mode>, spoiler: Option<Spoiler>) {
+type Control = (watch::Sender<Mode>, watch::Sender<()>);
+
+async fn accept(listener: std::net::TcpListener, host: String, control: Control, spoiler: Option<Spoiler>) {
     let listener = TcpListener::from_std(listener).unwrap();
     loop {
         let (near, _) = listener.accept().await.unwrap();
-        if *mode.borrow() == Mode::Down {
+        if *control.0.borrow() == Mode::Down {
             continue;
         }
         let Ok(far) = TcpStream::connect(&host).await else { continue };
-        tokio::spawn(connect(near, far, mode.clone(), spoiler.clone()));
+        tokio::spawn(connect(near, far, control.clone(), spoiler.clone()));
     }
 }
 
-async fn connect(near: TcpStream, far: TcpStream, mode: watch::Sender<Mode>, spoiler: Option<Spoiler>) {
+async fn connect(near: TcpStream, far: TcpStream, (mode, cuts): Control, spoiler: Option<Spoiler>) {
+    let mut cut = cuts.subscribe();
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
     let (mute, muted) = watch::channel(false);
@@ -137,6 +147,7 @@ async fn connect(near: TcpStream, far: TcpStream, mode: watch::Sender<Mode>, spo
         () = way.requests(near_read, far_write, &mute, spoiler) => {}
         () = way.answers(far_read, near_write, muted) => {}
         _ = changed.wait_for(|mode| *mode == Mode::Down) => {}
+        _ = cut.changed() => {}
     }
 }
 
