@@ -31,9 +31,11 @@ pub struct TokenKey(hmac::Key);
 const TAG_BYTES: usize = 32;
 
 impl TokenKey {
-    /// The key made of 32 random bytes.
-    pub fn new(bytes: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    /// The key of a history, made of 32 random bytes. After a restore the history has another name, and tokens from before, which
+    /// may lead to what is not there any more, are refused.
+    pub fn new(bytes: &[u8; 32], history_id: &str) -> Self {
+        let all = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&all, history_id.as_bytes()).as_ref()))
     }
 
     /// A token that carries `position`.
@@ -70,7 +72,7 @@ mod tests {
     }
 
     fn key() -> TokenKey {
-        TokenKey::new(&[7; 32])
+        TokenKey::new(&[7; 32], "h")
     }
 
     #[test]
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_opens_neither_for_another_account_nor_method_nor_arguments_nor_key() {
+    fn a_token_opens_neither_for_another_account_nor_method_nor_arguments_nor_key_nor_history() {
         let (a, b) = (account("a"), account("b"));
         let scope = Scope { account: &a, method: "List", arguments: [1; 32] };
         let token = key().seal(scope, &42);
@@ -91,7 +93,9 @@ mod tests {
         {
             assert_eq!(key().open::<i64>(other, &token), Err(InvalidToken));
         }
-        assert_eq!(TokenKey::new(&[8; 32]).open::<i64>(scope, &token), Err(InvalidToken));
+        for other in [TokenKey::new(&[8; 32], "h"), TokenKey::new(&[7; 32], "i")] {
+            assert_eq!(other.open::<i64>(scope, &token), Err(InvalidToken));
+        }
     }
 
     #[test]

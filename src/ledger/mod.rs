@@ -122,7 +122,7 @@ impl Ledger {
         tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));
         tokio::spawn(census::take_always(Arc::clone(&books), store.clone()));
         let freshness = freshness::Freshness::start(store.clone());
-        let token_key = TokenKey::new(&meta.token_key);
+        let token_key = TokenKey::new(&meta.token_key, &meta.history_id);
         Ok(Self(Arc::new(Inner {
             store,
             books,

@@ -220,6 +220,30 @@ fn every_path_that_the_map_names_is_there() {
 }
 
 #[test]
+fn every_guarantee_is_shown_by_tests_that_are_there() {
+    let page = text("README.md");
+    let section = page.split("\n## ").find(|section| section.starts_with("What it guarantees")).unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.rsplit_once(" | "));
+    let guarantees: Vec<_> = rows.filter(|(_, shown_by)| *shown_by != "Shown by").collect();
+    assert!(guarantees.len() > 30, "{guarantees:#?}");
+    let is_there = |test: &str| {
+        let (file, name) = test.split_once("::").unwrap_or_default();
+        let source = repository().join(format!("tests/it/{file}.rs"));
+        let source = std::fs::read_to_string(source).unwrap_or_default();
+        let mut items = source.split("\n\n");
+        items.any(|item| {
+            ["#[test]", "#[tokio::test"].iter().any(|mark| item.contains(mark))
+                && item.contains(&format!("fn {name}()"))
+        })
+    };
+    for (guarantee, shown_by) in guarantees {
+        let tests: Vec<_> = shown_by.split('`').skip(1).step_by(2).collect();
+        let gone: Vec<_> = tests.iter().filter(|test| !is_there(test)).collect();
+        assert!(!tests.is_empty() && gone.is_empty(), "{guarantee}: no test {gone:?}");
+    }
+}
+
+#[test]
 fn a_breach_would_be_noticed() {
     for line in ["use tonic::Status;", "    tonic::Code::Ok", "pub use tonic;", "fn a(x: &tonic::Status)"] {
         assert!(names(line, "tonic"), "{line}");

@@ -158,3 +158,19 @@ async fn a_token_goes_with_another_page_size_another_replica_and_after_a_restart
         })
         .await;
 }
+
+#[tokio::test]
+async fn a_token_of_a_history_that_is_over_is_refused() {
+    check(async |world| {
+        let asked = Asked { account: filled(world).await };
+        let tokens = asked.tokens().await;
+        world.replicas[0].kill();
+        world.sql().await.run("update store_meta set value = 'another' where key = 'history_id'").await;
+        world.restart(0);
+        let asked = Asked { account: asked.account.through(world, 0) };
+        for (question, token) in tokens.iter().enumerate() {
+            asked.refuses(question, token).await;
+        }
+    })
+    .await;
+}

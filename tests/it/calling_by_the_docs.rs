@@ -193,22 +193,32 @@ async fn a_refusal_says_why(language: Language) {
     .await;
 }
 
-macro_rules! in_every_language {
-    ($($name:ident: $behaviour:ident($language:ident);)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $behaviour($language).await;
-            }
-        )*
-    };
+#[tokio::test]
+async fn a_program_in_node_gets_its_assign_through_and_its_watch_goes_on() {
+    an_assign_gets_through_and_a_watch_goes_on_when_connections_break(Node).await;
 }
 
-in_every_language! {
-    node_assigns_and_watches: an_assign_gets_through_and_a_watch_goes_on_when_connections_break(Node);
-    python_assigns_and_watches: an_assign_gets_through_and_a_watch_goes_on_when_connections_break(Python);
-    rust_assigns_and_watches: an_assign_gets_through_and_a_watch_goes_on_when_connections_break(Rust);
-    node_reads_refusals: a_refusal_says_why(Node);
-    python_reads_refusals: a_refusal_says_why(Python);
-    rust_reads_refusals: a_refusal_says_why(Rust);
+#[tokio::test]
+async fn a_program_in_node_says_why_it_is_refused() {
+    a_refusal_says_why(Node).await;
+}
+
+#[tokio::test]
+async fn a_program_in_python_gets_its_assign_through_and_its_watch_goes_on() {
+    an_assign_gets_through_and_a_watch_goes_on_when_connections_break(Python).await;
+}
+
+#[tokio::test]
+async fn a_program_in_python_says_why_it_is_refused() {
+    a_refusal_says_why(Python).await;
+}
+
+#[tokio::test]
+async fn a_program_in_rust_gets_its_assign_through_and_its_watch_goes_on() {
+    an_assign_gets_through_and_a_watch_goes_on_when_connections_break(Rust).await;
+}
+
+#[tokio::test]
+async fn a_program_in_rust_says_why_it_is_refused() {
+    a_refusal_says_why(Rust).await;
 }
