@@ -10,6 +10,7 @@
 
 mod auth;
 mod events;
+mod given;
 mod load;
 mod secret;
 mod tls;

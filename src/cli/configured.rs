@@ -30,6 +30,6 @@ impl ConfigArgs {
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("is not KEY=VALUE")?;
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("is not KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }

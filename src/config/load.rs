@@ -1,13 +1,13 @@
 //! Reading the configuration, and finding everything that is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use config::{ConfigError, Environment, File, FileFormat, Value, ValueKind};
+use config::{ConfigError, Environment, Value, ValueKind};
 
-use super::Config;
+use super::{Config, given};
 
 /// The keys whose values are secret. Each has a sibling, `KEY_file`, for a file that holds the value.
 pub const SECRETS: [&str; 2] = ["database.url", "events.password"];
@@ -39,28 +39,42 @@ fn list(problems: &[Problem]) -> String {
 impl Config {
     /// The configuration of a file, if there is one, of the environment of this process, and of flags: keys and values.
     pub fn load(file: Option<&Path>, flags: &[(String, String)]) -> Result<Self, Error> {
-        Self::read(file, Environment::default(), flags)
+        let (variables, problems) = given::variables(std::env::vars_os());
+        Self::read(file, variables, flags, problems)
     }
 
-    fn read(file: Option<&Path>, environment: Environment, flags: &[(String, String)]) -> Result<Self, Error> {
-        let environment = environment.prefix("OWNERSHIP").prefix_separator("__").separator("__").ignore_empty(true);
+    fn read(
+        file: Option<&Path>,
+        variables: HashMap<String, String>,
+        flags: &[(String, String)],
+        mut problems: Vec<Problem>,
+    ) -> Result<Self, Error> {
+        let environment = Environment::with_prefix("OWNERSHIP").prefix_separator("__").separator("__");
+        let environment = environment.ignore_empty(true).source(Some(variables));
         let mut sources = config::Config::builder();
-        if let Some(path) = file {
-            sources = sources.add_source(File::from(path).format(FileFormat::Toml));
+        match file.map(given::file) {
+            Some(Ok(file)) => sources = sources.add_source(file),
+            Some(Err(problem)) => problems.push(problem),
+            None => {}
         }
-        let given = sources.add_source(environment).build().map_err(|error| unreadable(file, &error))?;
+        let given = sources
+            .add_source(environment)
+            .build()
+            .map_err(|error| Error(vec![Problem { key: "environment".to_owned(), what: cause(&error) }]))?;
         let mut leaves = leaves(given.cache);
         leaves.extend(flags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))));
-        Self::from_leaves(leaves)
+        Self::from_leaves(leaves, problems)
     }
 
     /// Tries each value by itself on top of the defaults, so that one bad value does not hide another.
-    fn from_leaves(mut leaves: BTreeMap<String, Value>) -> Result<Self, Error> {
-        let mut problems = read_secrets(&mut leaves);
+    fn from_leaves(mut leaves: BTreeMap<String, Value>, mut problems: Vec<Problem>) -> Result<Self, Error> {
+        problems.extend(read_secrets(&mut leaves));
         let (known, mut accepted) = (known_keys(), Vec::new());
         for (key, value) in leaves {
-            let outcome =
-                if known.contains_key(&key) { assemble(&[(&key, &value)]) } else { Err(unknown(&key, &known)) };
+            let outcome = match known.get(&key) {
+                Some(default) => fits(default, &value).and_then(|()| assemble(&[(&key, &value)])),
+                None => Err(unknown(&key, &known)),
+            };
             match outcome {
                 Ok(_) => accepted.push((key, value)),
                 Err(what) => problems.push(Problem { key, what }),
@@ -148,8 +162,10 @@ fn read_secrets(leaves: &mut BTreeMap<String, Value>) -> Vec<Problem> {
         let key = format!("{secret}_file");
         let Some(file) = leaves.remove(&key) else { continue };
         let content = match leaves.contains_key(secret) {
-            true => Err(format!("goes without {secret}: one of them says what it is")),
-            false => read_secret(&file.to_string()),
+            true => Err(format!("is set beside {secret}: set one of the two")),
+            false => {
+                file.into_string().map_err(|_| "must be the path of a file".to_owned()).and_then(|it| read_secret(&it))
+            }
         };
         match content {
             Ok(content) => drop(leaves.insert(secret.to_owned(), Value::from(content))),
@@ -162,8 +178,23 @@ fn read_secrets(leaves: &mut BTreeMap<String, Value>) -> Vec<Problem> {
 /// What a file holds, without the end of its line.
 fn read_secret(file: &str) -> Result<String, String> {
     let content = std::fs::read_to_string(file).map_err(|error| format!("cannot read {file}: {error}"))?;
-    let content = content.trim_end_matches(['\r', '\n']);
-    if content.is_empty() { Err(format!("{file} is empty")) } else { Ok(content.to_owned()) }
+    match content.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{file} is empty")),
+        content if content.contains('\n') => Err(format!("{file} has more than one line")),
+        content => Ok(content.to_owned()),
+    }
+}
+
+/// Refuses what would be made fit: a fraction or a truth for a whole number, and a number for a truth.
+fn fits(default: &Value, given: &Value) -> Result<(), String> {
+    use ValueKind::{Boolean, Float, I64, I128, U64, U128};
+    match (&default.kind, &given.kind) {
+        (I64(_) | U64(_), Float(_) | Boolean(_)) => Err(format!("is {given}, and must be an integer")),
+        (Boolean(_), Float(_) | I64(_) | I128(_) | U64(_) | U128(_)) => {
+            Err(format!("is {given}, and must be true or false"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The defaults with some values in the place of theirs.
@@ -174,7 +205,7 @@ fn assemble(values: &[(&str, &Value)]) -> Result<Config, String> {
     }
     // An error may quote the value: that of a secret must not get out.
     let secret = values.iter().any(|(key, _)| SECRETS.contains(key));
-    let tell = |error: ConfigError| if secret { "cannot be read".to_owned() } else { cause(&error) };
+    let tell = |error: ConfigError| if secret { "must be a string".to_owned() } else { cause(&error) };
     all.build().and_then(config::Config::try_deserialize).map_err(tell)
 }
 
@@ -209,21 +240,24 @@ fn cause(error: &ConfigError) -> String {
     match error {
         ConfigError::Type { unexpected, expected, .. } => format!("is {unexpected}, and must be {expected}"),
         ConfigError::At { error, .. } => cause(error),
+        ConfigError::Message(text) if text == "invalid socket address syntax" => {
+            "must be an IP address and a port, such as 127.0.0.1:50051".to_owned()
+        }
         other => other.to_string(),
     }
 }
 
 fn unknown(key: &str, known: &BTreeMap<String, Value>) -> String {
-    let name = key.rsplit('.').next().unwrap_or(key);
-    match known.keys().find(|known| known.rsplit('.').next() == Some(name)) {
+    let section = format!("{key}.");
+    if known.keys().any(|known| known.starts_with(&section)) {
+        return "is a section and has no value itself".to_owned();
+    }
+    let name = |key: &str| key.rsplit('.').next().unwrap_or(key).to_lowercase();
+    let meant = known.keys().find(|known| known.eq_ignore_ascii_case(key));
+    match meant.or_else(|| known.keys().find(|known| name(known) == name(key))) {
         Some(meant) => format!("is no key; {meant} is"),
         None => "is no key".to_owned(),
     }
-}
-
-fn unreadable(file: Option<&Path>, error: &ConfigError) -> Error {
-    let key = file.map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
-    Error(vec![Problem { key, what: cause(error) }])
 }
 
 #[cfg(test)]
@@ -232,7 +266,7 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, Error> {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::read(None, Environment::default().source(Some(variables.collect())), &[])
+        Config::read(None, variables.collect(), &[], Vec::new())
     }
 
     #[test]
@@ -345,23 +379,65 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ownership.toml");
         std::fs::write(&path, "[server]\nlisten = '127.0.0.1:1'\ndrain = '1s'\n").unwrap();
-        let variables = [("OWNERSHIP__SERVER__LISTEN".to_owned(), "127.0.0.1:2".to_owned())];
-        let environment = || Environment::default().source(Some(variables.clone().into_iter().collect()));
-        let config = Config::read(Some(&path), environment(), &[]).unwrap();
+        let read = || {
+            let variables = HashMap::from([("OWNERSHIP__SERVER__LISTEN".to_owned(), "127.0.0.1:2".to_owned())]);
+            Config::read(Some(&path), variables, &[], Vec::new())
+        };
+        let config = read().unwrap();
         assert_eq!((config.server.listen.port(), config.server.drain), (2, Duration::from_secs(1)));
 
         std::fs::write(&path, "[server]\nlisten = '127.0.0.1:1'\n[severs]\nx = 1\n").unwrap();
-        assert_eq!(Config::read(Some(&path), environment(), &[]).unwrap_err().0[0].key, "severs.x");
-        let missing = dir.path().join("missing.toml");
-        assert!(Config::read(Some(&missing), environment(), &[]).is_err());
+        assert_eq!(read().unwrap_err().0[0].key, "severs.x");
+    }
+
+    #[test]
+    fn what_is_of_another_type_is_refused_and_not_made_fit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ownership.toml");
+        let told = |content: &str, variables: HashMap<String, String>| {
+            std::fs::write(&path, content).unwrap();
+            let Error(problems) = Config::read(Some(&path), variables, &[], Vec::new()).unwrap_err();
+            problems.iter().map(Problem::to_string).collect::<Vec<_>>()
+        };
+        let content = "
+            memory = 3
+            [server]
+            Listen = '127.0.0.1:1'
+            reflection = 1
+            drain = 5
+            [admin]
+            listen = 'localhost:1'
+            [watch]
+            per_caller = 1.5
+            [door]
+            queue_depth = true
+            [database]
+            url = ['s3cr3t']
+            [events]
+            password_file = ['a']
+        ";
+        let expected = [
+            "events.password_file: must be the path of a file",
+            "admin.listen: must be an IP address and a port, such as 127.0.0.1:50051",
+            "database.url: must be a string",
+            "door.queue_depth: is true, and must be an integer",
+            "memory: is a section and has no value itself",
+            "server.Listen: is no key; server.listen is",
+            "server.drain: invalid value: string \"5\", expected a duration",
+            "server.reflection: is 1, and must be true or false",
+            "watch.per_caller: is 1.5, and must be an integer",
+        ];
+        assert_eq!(told(content, HashMap::new()), expected);
+        let variables = HashMap::from([("OWNERSHIP__DOOR__MAX_BATCH".to_owned(), "many".to_owned())]);
+        let both = told("[server", variables);
+        assert!(both[0].contains("parse error") && both[1].starts_with("door.max_batch: "), "{both:?}");
     }
 
     #[test]
     fn flags_win_over_the_environment_and_are_checked_too() {
-        let environment = [("OWNERSHIP__SERVER__DRAIN".to_owned(), "1s".to_owned())];
         let with = |key: &str, value: &str| {
-            let environment = Environment::default().source(Some(environment.clone().into_iter().collect()));
-            Config::read(None, environment, &[(key.to_owned(), value.to_owned())])
+            let variables = HashMap::from([("OWNERSHIP__SERVER__DRAIN".to_owned(), "1s".to_owned())]);
+            Config::read(None, variables, &[(key.to_owned(), value.to_owned())], Vec::new())
         };
         assert_eq!(with("server.drain", "2s").unwrap().server.drain, Duration::from_secs(2));
         assert_eq!(with("watch.per_caller", "3").unwrap().server.drain, Duration::from_secs(1));
@@ -382,7 +458,7 @@ mod tests {
         assert!(!serde_json::to_string(&config).unwrap().contains("s3cr3t"));
 
         let wrong = |variables: &[(&str, &str)]| read(variables).unwrap_err().to_string();
-        assert!(wrong(&[name, ("OWNERSHIP__DATABASE__URL", "sqlite:x")]).contains("database.url_file: goes without"));
+        assert!(wrong(&[name, ("OWNERSHIP__DATABASE__URL", "sqlite:x")]).contains("database.url_file: is set beside"));
         std::fs::write(&file, "mysql://me:s3cr3t@db\n").unwrap();
         let said =
             wrong(&[name, ("OWNERSHIP__EVENTS__PASSWORD_FILE", "/nowhere"), ("OWNERSHIP__DOOR__MAX_BATCH", "0")]);
@@ -392,5 +468,7 @@ mod tests {
         }
         std::fs::write(&file, "\n").unwrap();
         assert!(wrong(&[name]).contains("is empty"));
+        std::fs::write(&file, "sqlite:a.db\nsqlite:b.db\n").unwrap();
+        assert!(wrong(&[name]).contains("has more than one line"));
     }
 }

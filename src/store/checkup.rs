@@ -1,6 +1,6 @@
 //! Whether a database is fit to be served from: for those who look after it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -58,18 +58,27 @@ impl Store {
 
 /// Looks at a database without changing anything, also while the service uses it. `now` is the time by the caller's clock.
 pub async fn examine(url: &str, now: impl Fn() -> Timestamp) -> Result<Vec<Finding>, Error> {
-    let sqlite = url.strip_prefix("sqlite:").is_some();
+    let file = sqlite_file(url);
+    if file.as_deref().is_some_and(|file| !file.exists()) {
+        let otherwise =
+            (Verdict::Doubtful, "`ownership migrate` creates it, and so does the service; or check database.url");
+        return Ok(vec![Finding::new("file", "is not there yet", false, otherwise)]);
+    }
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).acquire_timeout(PATIENCE).connect_timeout(PATIENCE).sqlx_logging(false);
     options.map_sqlx_sqlite_opts(|sqlite| sqlite.read_only(true).create_if_missing(false));
     let database = Database::connect(options).await?;
     let mut findings = vec![pending(&database).await?];
-    if sqlite {
-        findings.extend(examine_sqlite(&database, url).await?);
-    } else {
-        findings.extend(examine_postgres(&database, now).await?);
+    match file {
+        Some(file) => findings.extend(examine_sqlite(&database, &file).await?),
+        None => findings.extend(examine_postgres(&database, now).await?),
     }
     Ok(findings)
+}
+
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let options = url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(url).ok())??;
+    Some(options.get_filename().to_path_buf())
 }
 
 async fn pending(database: &DatabaseConnection) -> Result<Finding, Error> {
@@ -79,7 +88,7 @@ async fn pending(database: &DatabaseConnection) -> Result<Finding, Error> {
     Ok(Finding::new("schema", found, pending.is_empty(), (Verdict::Bad, "run `ownership migrate`")))
 }
 
-async fn examine_sqlite(database: &DatabaseConnection, url: &str) -> Result<Vec<Finding>, Error> {
+async fn examine_sqlite(database: &DatabaseConnection, file: &Path) -> Result<Vec<Finding>, Error> {
     let journal: String = ask(database, "PRAGMA journal_mode").await?;
     let check: String = ask(database, "PRAGMA quick_check(1)").await?;
     let wal = (Verdict::Bad, "start the service once: it turns the write-ahead log on");
@@ -88,8 +97,7 @@ async fn examine_sqlite(database: &DatabaseConnection, url: &str) -> Result<Vec<
         Finding::new("journal", journal.clone(), journal == "wal", wal),
         Finding::new("integrity", check.clone(), check == "ok", sound),
     ];
-    let file = SqliteConnectOptions::from_str(url).ok().map(|options| options.get_filename().to_path_buf());
-    findings.extend(file.as_deref().and_then(permissions));
+    findings.extend(permissions(file));
     Ok(findings)
 }
 

@@ -158,6 +158,15 @@ async fn a_mistake_in_the_configuration_is_named_and_no_secret_is_shown() {
     }
 }
 
+#[test]
+fn a_database_file_that_is_not_there_yet_is_no_mistake_and_the_doctor_creates_none() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("ownership.db");
+    let output = run(&["doctor", "--database", &format!("sqlite:{}", file.display())], &[]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("is not there yet") && !file.exists(), "{said}");
+}
+
 #[tokio::test]
 async fn without_a_database_a_server_starts_and_says_that_it_is_not_serving() {
     let nowhere = "postgres://u:hunter2@127.0.0.1:1/d";

@@ -1,6 +1,7 @@
 //! What replicas say to each other through the broker: heard by those who listen at that moment, and kept by nobody.
 
 use std::future::pending;
+use std::time::Duration;
 
 use async_nats::Subscriber;
 use bytes::Bytes;
@@ -15,6 +16,9 @@ use crate::publish::Connection;
 const SUBJECT: &str = "leadflip.ownership.v1.wake";
 /// What is longer was said by somebody else.
 const MAX_BYTES: usize = 128 * 1024;
+
+/// How long it may take until something that is said is heard, before it is said again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// A connection to the other replicas.
 pub(in crate::publish) struct Line(Link);
@@ -38,9 +42,14 @@ impl Line {
     /// Fails unless one connection hears what another one says: nothing, which nobody heeds.
     pub(in crate::publish) async fn hears_another(connection: &Connection) -> Result<(), Error> {
         let ((listener, mut ear), (speaker, _)) = tokio::try_join!(Self::open(connection), Self::open(connection))?;
+        // Said again and again: the first words may reach the broker before it knows who listens.
         let heard = async {
-            speaker.say(Bytes::new()).await;
-            ear.next().await
+            loop {
+                speaker.say(Bytes::new()).await;
+                if let Ok(heard) = timeout(AGAIN, ear.next()).await {
+                    return heard;
+                }
+            }
         };
         tokio::select! {
             heard = listener.0.ask(SUBJECT, heard) => heard.map(drop),
