@@ -142,7 +142,7 @@ fn as_text(changes: &[OwnerChange], known: &names::Names, more: bool) -> String 
     let header = ["REVISION", "TIME (UTC)", "LEAD", "CHANGE", "FROM", "TO", "BY", "SOURCE", "REASON"];
     let table = output::table(&header, &[0], changes.iter().map(row));
     let note = if more { "; there are more: raise --limit or pass --all" } else { "" };
-    format!("{table}\n{} changes{note}", values::grouped(changes.len() as i64))
+    format!("{table}\n{}{note}", values::counted(changes.len(), "change"))
 }
 
 /// Who did it, and for whom.

@@ -158,7 +158,7 @@ fn as_text(members: &[Member]) -> String {
     };
     let header = ["MEMBER", "NAME", "INITIALS", "E-MAIL", "MANAGER", "STANDING", "CAPACITY"];
     let table = output::table(&header, &[6], members.iter().map(row));
-    format!("{table}\n{} members", values::grouped(members.len() as i64))
+    format!("{table}\n{}", values::counted(members.len(), "member"))
 }
 
 #[derive(clap::Args, Debug)]

@@ -4,6 +4,7 @@ use anyhow::Context;
 
 use super::configured::ConfigArgs;
 use super::output::{Format, Output};
+use super::values;
 
 /// Arguments of `migrate`.
 #[derive(clap::Args, Debug)]
@@ -20,7 +21,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let applied = applied.with_context(|| format!("cannot migrate {}", url.describe()))?;
     let text = || match applied.len() {
         0 => format!("{} is up to date", url.describe()),
-        count => format!("{} is up to date now, by {count} changes:\n  {}", url.describe(), applied.join("\n  ")),
+        count => {
+            let changes = values::counted(count, "change");
+            format!("{} is up to date now, by {changes}:\n  {}", url.describe(), applied.join("\n  "))
+        }
     };
     Ok(Output::stdout(Format::Table).print(|| serde_json::json!(applied), text)?)
 }

@@ -112,6 +112,11 @@ pub(super) fn page_size(wanted: usize) -> i32 {
     i32::try_from(wanted.min(1_000)).unwrap_or(1_000)
 }
 
+/// A count with what is counted: `1 change`, `8,800 changes`.
+pub(super) fn counted(count: usize, one: &str) -> String {
+    format!("{} {one}{}", grouped(count as i64), if count == 1 { "" } else { "s" })
+}
+
 /// A count with its thousands set apart: `8,800`.
 pub(super) fn grouped(count: i64) -> String {
     let digits = count.unsigned_abs().to_string();

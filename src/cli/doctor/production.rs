@@ -33,7 +33,7 @@ fn of_service(config: &Config) -> Vec<Finding> {
         ),
         setting(
             "server.drain_delay",
-            format!("{:?}", server.drain_delay),
+            humantime::format_duration(server.drain_delay).to_string(),
             !server.drain_delay.is_zero(),
             "set it to what load balancers take to send no more, such as 5s: otherwise calls are refused in each rollout",
         ),
