@@ -54,7 +54,7 @@ struct Register {
     #[arg(long, value_name = "MEMBER")]
     owner: Option<String>,
     /// Stage it is in
-    #[arg(long, value_name = "STAGE", default_value = "")]
+    #[arg(long, value_name = "STAGE", default_value = "", hide_default_value = true)]
     stage: String,
     /// When it entered that stage; default: when it was created
     #[arg(long, value_name = "TIME", value_parser = values::parse_time)]

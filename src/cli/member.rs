@@ -47,13 +47,13 @@ struct Add {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// E-mail address; without, the member cannot be a sender
-    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
     email: String,
     /// One to four letters that stand for the name; default: made from it
-    #[arg(long, value_name = "LETTERS", default_value = "")]
+    #[arg(long, value_name = "LETTERS", default_value = "", hide_default_value = true)]
     initials: String,
     /// Picture: an http or https address
-    #[arg(long, value_name = "URL", default_value = "")]
+    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     avatar_url: String,
     /// Member to whom this one reports
     #[arg(long, value_name = "MEMBER")]
@@ -102,7 +102,7 @@ impl Add {
 #[derive(clap::Args, Debug)]
 struct List {
     /// Only names of which a word starts with this, whatever the case
-    #[arg(value_name = "PREFIX", default_value = "")]
+    #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
     prefix: String,
     /// Leaving and inactive members too
     #[arg(long)]

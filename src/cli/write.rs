@@ -11,7 +11,7 @@ pub(super) struct WriteArgs {
     #[arg(long, value_name = "TEXT", help_heading = "Write")]
     reason: Option<String>,
     /// Make the write happen at most once: a repeat under the same id answers as the first one did
-    #[arg(long, value_name = "UUID", help_heading = "Write")]
+    #[arg(long, value_name = "UUID", value_parser = uuid, help_heading = "Write")]
     request_id: Option<Uuid>,
     /// Member on whose behalf to act; recorded beside the caller
     #[arg(long, value_name = "MEMBER", help_heading = "Write")]
@@ -109,6 +109,10 @@ impl ConditionArgs {
         let kind = owner.or(unassigned).or(self.if_revision.map(Kind::Revision));
         kind.map(|kind| Precondition { kind: Some(kind) })
     }
+}
+
+fn uuid(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|_| "is not a UUID like 7d11729f-c6df-42e8-9b5b-b6b1be828246".to_owned())
 }
 
 #[cfg(test)]
