@@ -65,6 +65,8 @@ pub(super) struct Said {
     pub(super) history: Arc<str>,
     /// How far it goes.
     pub(super) place: Place,
+    /// When the last of it happened.
+    pub(super) at: Timestamp,
 }
 
 /// How far an account is published.

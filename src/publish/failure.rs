@@ -23,6 +23,14 @@ pub(super) enum Failure {
         /// Where the stream ends.
         stream: Revision,
     },
+    /// The stream ends with something else than the log has there: as before, and the log has grown since.
+    #[error("revision {revision} of account {account} is not the one that was published: give the history a new id")]
+    Diverged {
+        /// The account.
+        account: AccountId,
+        /// Where the stream ends.
+        revision: Revision,
+    },
 }
 
 impl Failure {
@@ -32,6 +40,7 @@ impl Failure {
             Self::Broker(error) => error.kind(),
             Self::Store(_) => "store",
             Self::Ahead { .. } => "ahead",
+            Self::Diverged { .. } => "diverged",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::audit::{State, is_lost};
-use super::event::Place;
+use super::event::{Place, Said};
 use super::failure::Failure;
 use super::pack::Packer;
 use crate::domain::ids::{AccountId, Revision};
@@ -55,6 +55,24 @@ impl<'a> Reader<'a> {
         let before = store::history::revision_before(&snapshot, account, kept_since, head.revision).await?;
         let before = watermark.map_or(before, |watermark| before.min(watermark.revision)).max(head.history_floor);
         Ok(Place::after(store::history::last_published(&snapshot, account, before).await?))
+    }
+
+    /// Fails if the log does not have what the stream ends with: what comes next in the log does not follow that. A revision is
+    /// recognised by its time, which every release writes alike, and not by all that is said of it, which they may not.
+    pub(super) async fn has(&self, account: &AccountId, said: &Said) -> Result<(), Failure> {
+        let (log, revision) = (self.ledger.log(), said.place.revision);
+        if store::history::made_at(log, account, revision).await? == Some(said.at) {
+            return Ok(());
+        }
+        // Read afterwards: a floor is raised together with the deletion of what is below.
+        let head = store::heads::read(log, account).await?;
+        if head.revision < revision {
+            return Err(Failure::Ahead { account: account.clone(), log: head.revision, stream: revision });
+        }
+        if head.history_floor < revision {
+            return Err(Failure::Diverged { account: account.clone(), revision });
+        }
+        Ok(())
     }
 
     /// Reads on after a revision: in memory if it is there, and otherwise in the log.

@@ -169,7 +169,10 @@ impl<'a> Relay<'a> {
         let sequence = tail.as_ref().map_or(0, |tail| tail.sequence);
         let said = tail.and_then(|tail| tail.said).filter(|said| said.history == self.history);
         let place = match said {
-            Some(said) => said.place,
+            Some(said) => {
+                self.reader.has(account, &said).await?;
+                said.place
+            }
             None => {
                 let state = self.state.lock().clone();
                 self.reader.beginning(account, &state).await?

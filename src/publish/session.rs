@@ -31,8 +31,6 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Pause before a connection is made anew: the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A connection that lasts so long was a good one.
-const GOOD: Duration = Duration::from_secs(30);
 
 /// What publishes in the background.
 pub(super) struct Publishing {
@@ -65,7 +63,7 @@ impl Publishing {
     }
 
     async fn connections(&self) {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Duration::ZERO;
         loop {
             let began = Instant::now();
             let outcome = self.connection().await;
@@ -73,11 +71,9 @@ impl Publishing {
             let Err(error) = outcome else { return };
             metrics::get().publish_failed(error.kind());
             self.trouble.tell(error.kind(), &error);
-            if began.elapsed() > GOOD {
-                pause = FIRST_PAUSE;
-            }
+            pause = pause_after(pause, began.elapsed());
             tokio::select! {
-                () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                () = sleep(pause) => {}
                 () = self.stop.cancelled() => return,
             }
         }
@@ -188,5 +184,26 @@ impl Publishing {
     async fn waiting(&self, after: Option<&AccountId>, age: Duration) -> Result<Vec<AccountId>, store::Error> {
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
         store::outbox::waiting(self.ledger.log(), after, age, PAGE).await
+    }
+}
+
+/// The pause after a connection that came after another pause, and lasted for so long. Of a broker that comes and goes, no more is
+/// missed than is had: one that stays for longer than the longest pause is connected to again at once.
+fn pause_after(pause: Duration, lasted: Duration) -> Duration {
+    if lasted > LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_while_connections_are_short_and_not_while_they_are_long() {
+        let pauses = |lasted: Duration| {
+            let pauses = std::iter::successors(Some(Duration::ZERO), move |pause| Some(pause_after(*pause, lasted)));
+            pauses.skip(1).take(7).map(|pause| pause.as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(Duration::ZERO), [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+        assert_eq!(pauses(LONGEST_PAUSE + Duration::from_millis(1)), [250; 7]);
     }
 }

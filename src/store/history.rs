@@ -126,6 +126,12 @@ pub async fn last_published(at: &impl Readable, account: &AccountId, until: Revi
     Ok(Revision(row.unwrap_or_default()))
 }
 
+/// When a revision of an account was made, if the log has it.
+pub async fn made_at(at: &impl Readable, account: &AccountId, revision: Revision) -> Result<Option<Timestamp>, Error> {
+    let first = first_from(at, account, revision).await?;
+    Ok(first.filter(|(found, _)| *found == revision).map(|(_, made_at)| made_at))
+}
+
 /// The first commit at or after a revision that is still in the log, and when it was made.
 async fn first_from(
     at: &impl Readable,

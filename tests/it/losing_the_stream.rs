@@ -29,11 +29,15 @@ async fn pass_around(account: &Account, times: usize) {
 /// Waits until the stream is complete again; says how often it was said to have lost something.
 async fn mended(world: &World, nats: &Nats, how: &str) -> (Vec<Message>, usize) {
     let messages = complete(world, nats).await;
-    let warnings = world.replicas.iter().map(|replica| {
+    let mut warnings = 0;
+    for replica in &world.replicas {
         let log = replica.log();
-        log.lines().filter(|line| line.contains("has lost events") && line.contains(how)).count()
-    });
-    (messages, warnings.sum())
+        let told = log.lines().filter(|line| line.contains("has lost events") && line.contains(how)).count();
+        let counted = replica.counted("ownership_events_lost_total", how).await;
+        assert_eq!(counted > 0.0, told > 0, "{counted} accounts, and {told} warnings");
+        warnings += told;
+    }
+    (messages, warnings)
 }
 
 #[tokio::test]
@@ -171,8 +175,13 @@ async fn a_full_disk_of_the_broker_stops_nothing_but_publishing_until_there_is_r
         let owner = ["anna", "ben"][round % 2];
         account.bulk(ids.iter().map(|id| to(id, owner)).collect::<Vec<_>>()).reason(&"x".repeat(300)).ok().await;
     }
-    let told = async || world.replicas[0].log().contains("changes are not published").then_some(());
+    let replica = &world.replicas[0];
+    let told = async || replica.log().contains("changes are not published, and wait kind=\"refused\"").then_some(());
     eventually("it is told", told).await;
+    assert!(replica.counted("ownership_events_failures_total", "kind=\"refused\"").await > 0.0);
+    let revision = account.assign("L0", "anna").ok().await.revision;
+    account.watch().earliest().open().await.until(revision).await;
+    assert_eq!(account.owner_of("L0").await.as_deref(), Some("anna"));
     nats.configure("jetstream { store_dir: \"STORE\" }");
     nats.restart();
     complete(&world, &nats).await;

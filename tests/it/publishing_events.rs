@@ -230,24 +230,40 @@ async fn a_server_that_ends_does_not_wait_for_a_broker_that_is_away() {
         .await;
 }
 
-#[tokio::test]
-async fn a_database_that_was_put_back_publishes_nothing_until_its_history_has_a_new_id() {
-    let nats = Nats::start();
-    let mut world = one_replica().to(&nats.url()).start();
-    let account = team(&world).await;
-    ended(&mut world).await;
+/// A database that was put back to a moment before the last three changes were made of an account, and published. Another account
+/// has lost nothing.
+async fn put_back(world: &mut World, nats: &Nats) -> (Account, Account) {
+    let (account, other) = (team(world).await, team(world).await);
+    complete(world, nats).await;
+    ended(world).await;
     let copy = world.database.copy();
     world.restart(0);
-    pass_around(&account.through(&world, 0), 3).await;
-    let before = complete(&world, &nats).await.len();
-    ended(&mut world).await;
+    pass_around(&account.through(world, 0), 3).await;
+    complete(world, nats).await;
+    ended(world).await;
     world.database.put_back(&copy);
     world.restart(0);
-    let account = account.through(&world, 0);
-    account.assign("L2", "ben").reason("after the loss").ok().await;
-    let told = async || world.replicas[0].log().contains("give the history a new id").then_some(());
-    eventually("it is told", told).await;
-    assert_eq!(read(&nats).await.len(), before);
+    (account.through(world, 0), other.through(world, 0))
+}
+
+/// Makes so many changes after the database was put back: nothing is published of the account until its history has a new id.
+async fn is_refused_after(changes: usize, (kind, told): (&str, &str)) {
+    let nats = Nats::start();
+    let mut world = one_replica().to(&nats.url()).start();
+    let (account, other) = put_back(&mut world, &nats).await;
+    let of = async |account: &Account| {
+        let messages = read(&nats).await;
+        messages.iter().filter(|message| message.event.account_id == account.id).count()
+    };
+    let before = (of(&account).await, of(&other).await);
+    for round in 0..changes {
+        account.assign("L2", ["ben", "anna"][round % 2]).reason("after the loss").ok().await;
+    }
+    eventually(told, async || world.replicas[0].log().contains(told).then_some(())).await;
+    assert!(world.replicas[0].counted("ownership_events_failures_total", kind).await > 0.0);
+    other.assign("L2", "ben").ok().await;
+    eventually("others are published", async || (of(&other).await > before.1).then_some(())).await;
+    assert_eq!(of(&account).await, before.0, "nothing that does not follow");
     world.sql().await.run("update store_meta set value = 'another' where key = 'history_id'").await;
     world.restart(0);
     let tables = world.tables().await;
@@ -258,6 +274,18 @@ async fn a_database_that_was_put_back_publishes_nothing_until_its_history_has_a_
     };
     eventually("the new history is there as a whole", whole).await;
     world.verify().await;
+}
+
+#[tokio::test]
+async fn a_database_that_was_put_back_publishes_nothing_until_its_history_has_a_new_id() {
+    is_refused_after(1, ("ahead", "was published up to")).await;
+}
+
+#[tokio::test]
+async fn nor_does_it_once_it_has_as_many_revisions_as_were_published_or_more() {
+    for changes in [3, 5] {
+        is_refused_after(changes, ("diverged", "is not the one that was published")).await;
+    }
 }
 
 /// Ends the first replica as one that is told to end.

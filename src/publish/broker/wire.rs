@@ -19,6 +19,7 @@ const LAST_ORDINAL: &str = "ce-lastordinal";
 const FRAGMENT: &str = "ce-fragment";
 const FRAGMENTS: &str = "ce-fragmentcount";
 const HISTORY: &str = "ce-historyid";
+const TIME: &str = "ce-time";
 
 /// The subjects of all accounts.
 pub(super) const SUBJECTS: &str = "leadflip.ownership.v1.changes.*";
@@ -45,7 +46,7 @@ pub(super) fn headers(event: &Event, format: &Format) -> HeaderMap {
     put("ce-source", format!("/leadflip/ownership/{history}"));
     put("ce-id", format!("{account}.{first}-{last}.{fragment}"));
     put("ce-subject", account.to_string());
-    put("ce-time", rfc3339(*at));
+    put(TIME, rfc3339(*at));
     // The binding of CloudEvents to NATS says the first, its SDKs read the second.
     put("ce-datacontenttype", "application/protobuf".to_owned());
     put("content-type", "application/protobuf".to_owned());
@@ -69,13 +70,18 @@ pub(super) fn said(headers: &HeaderMap) -> Option<Said> {
     let (fragment, fragments) = (number(FRAGMENT)?, number(FRAGMENTS)?);
     let part = Part { previous: revision(PREVIOUS)?, ordinal: number(LAST_ORDINAL)?, fragment };
     let place = Place { revision: revision(LAST)?, part: (fragment < fragments).then_some(part) };
-    Some(Said { history: Arc::from(text(HISTORY)?), place })
+    Some(Said { history: Arc::from(text(HISTORY)?), place, at: timestamp(text(TIME)?)? })
 }
 
 fn rfc3339(at: Timestamp) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000).ok();
     // Times of this and many centuries can be written.
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+fn timestamp(written: &str) -> Option<Timestamp> {
+    let time = OffsetDateTime::parse(written, &Rfc3339).ok()?;
+    i64::try_from(time.unix_timestamp_nanos() / 1_000).ok().map(Timestamp)
 }
 
 #[cfg(test)]
@@ -110,11 +116,13 @@ mod tests {
         for fragment in [1, 2] {
             let event = event(fragment);
             let said = said(&headers(&event, &format())).unwrap();
-            assert_eq!(said, Said { history: "h".into(), place: Place::behind(&event) });
+            assert_eq!(said, Said { history: "h".into(), place: Place::behind(&event), at: event.at });
         }
-        let mut broken = headers(&event(1), &format());
-        broken.insert(LAST, "seven");
-        assert_eq!(said(&broken), None);
+        for name in [LAST, TIME] {
+            let mut broken = headers(&event(1), &format());
+            broken.insert(name, "seven");
+            assert_eq!(said(&broken), None);
+        }
         assert_eq!(said(&HeaderMap::new()), None);
     }
 

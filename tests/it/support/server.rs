@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::Scraped;
+
 /// How long a server may take to accept calls on a busy machine.
 const START: Duration = Duration::from_secs(30);
 
@@ -117,6 +119,11 @@ impl Server {
         connection.read_to_string(&mut answer).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// What it has counted under a name of Prometheus, where the labels say this.
+    pub async fn counted(&self, metric: &str, label: &str) -> f64 {
+        Scraped::of(&self.ask("/metrics").await.1).reading(metric, &[label])
     }
 
     /// Its process.
