@@ -39,7 +39,8 @@ pub struct Transport {
     pub keep_alive: (Duration, Duration),
     /// How often the names are looked up. They are also looked up when an address does not answer.
     pub look_up_every: Duration,
-    /// How `https` is spoken. Unset: with the certificates that the system trusts.
+    /// How `https` is spoken. Unset: with the certificates that the system trusts. The certificate of the service has to name the host
+    /// of its address, whatever name is set here.
     pub tls: Option<ClientTlsConfig>,
     /// Who calls. Unset: nobody in particular.
     pub identity: Option<Arc<dyn Identity>>,
@@ -187,7 +188,7 @@ impl Replicas {
             return Ok(endpoint);
         }
         let tls = tls.clone().unwrap_or_else(|| ClientTlsConfig::new().with_native_roots());
-        let named = tls.domain_name(service.host().unwrap_or_default());
+        let named = tls.domain_name(host(service).unwrap_or_default());
         endpoint.tls_config(named).map_err(|error| invalid(&error))
     }
 }
@@ -210,10 +211,15 @@ async fn look_up_always(replicas: Arc<Replicas>) {
 }
 
 async fn addresses(service: &Uri) -> Result<Vec<SocketAddr>, BoxError> {
-    let host = service.host().ok_or("there is no host in it")?.trim_matches(['[', ']']);
+    let host = host(service).ok_or("there is no host in it")?;
     let port = service.port_u16().unwrap_or(if service.scheme_str() == Some("https") { 443 } else { 80 });
     let found: Vec<_> = timeout(LOOKUP, tokio::net::lookup_host((host, port))).await??.collect();
     if found.is_empty() { Err("it has no address".into()) } else { Ok(found) }
+}
+
+/// The host of an address; of IPv6 without its brackets, which are no part of a name.
+fn host(service: &Uri) -> Option<&str> {
+    Some(service.host()?.trim_matches(['[', ']']))
 }
 
 #[cfg(test)]
@@ -270,6 +276,15 @@ mod tests {
         replicas.replace(0, parse(&[B, C])).unwrap();
         assert_eq!(taken(&replicas), [B, C, B, C]);
         assert_eq!(Arc::as_ptr(&replicas.known.read()[0]), kept);
+    }
+
+    #[tokio::test]
+    async fn encrypted_addresses_are_names_and_numbers_of_both_kinds() {
+        for (service, address) in [("https://localhost:1", "127.0.0.1:1"), ("https://[::1]:1", "[::1]:1")] {
+            let replicas = replicas(&[]).await;
+            let endpoint = replicas.endpoint(&Uri::from_static(service), address.parse().unwrap());
+            assert!(endpoint.is_ok(), "{endpoint:?}");
+        }
     }
 
     #[tokio::test]

@@ -58,9 +58,12 @@ impl Backoff {
         pause
     }
 
-    /// Begins with short pauses again.
-    pub(crate) fn reset(&mut self) {
-        self.next = self.first.min(self.longest);
+    /// Begins with short pauses again, if what was begun after the last one has lasted for longer than any: so no more is missed of
+    /// what comes and goes than is had.
+    pub(crate) fn lasted(&mut self, lasted: Duration) {
+        if lasted > self.longest {
+            self.next = self.first.min(self.longest);
+        }
     }
 }
 
@@ -138,14 +141,17 @@ mod tests {
     }
 
     #[test]
-    fn pauses_become_longer_up_to_a_limit_and_short_again() {
+    fn pauses_become_longer_up_to_a_limit_and_short_again_after_what_lasted() {
         let (first, longest) = (Duration::from_millis(50), Duration::from_millis(150));
         let mut backoff = Backoff::new(first, longest);
         for limit in [first, first * 2, longest, longest] {
             assert!(backoff.pause() <= limit);
         }
-        backoff.reset();
-        assert!(backoff.pause() <= first);
+        assert_eq!(backoff.next, longest);
+        backoff.lasted(longest);
+        assert_eq!(backoff.next, longest, "it did not last");
+        backoff.lasted(longest + first);
+        assert_eq!(backoff.next, first);
     }
 
     #[test]

@@ -15,8 +15,6 @@ use crate::{Client, Error, Position, StartOver};
 
 /// Pauses between attempts to open the stream again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(20));
-/// A stream that has lasted so long was a healthy one: when it is cut, pauses are short again.
-const HEALTHY: Duration = Duration::from_secs(60);
 /// The longest silence of a watch that asks for none.
 const SILENCE: Duration = Duration::from_secs(15);
 /// Silences after which the other side is taken for dead.
@@ -82,9 +80,7 @@ impl Watch {
             if !(is_passing(&error) || renewable || is_crowded(&error)) {
                 return Err(error);
             }
-            if lasted.is_some_and(|lasted| lasted >= HEALTHY) {
-                self.backoff.reset();
-            }
+            self.backoff.lasted(lasted.unwrap_or_default());
             tracing::debug!(%error, "the watch was cut and is opened again");
             sleep(self.backoff.pause()).await;
         }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use ownership_client::{Client, Options, Position, StartOver, Watch, Watched};
+use ownership_client::{Client, Options, Position, StartOver, Transport, Watch, Watched};
+use tempfile::TempDir;
+use tonic::transport::ClientTlsConfig;
 
+use crate::support::authority::{Authority, BOARD, closed, encrypted};
 use crate::support::pb::watch_owner_changes_request::Start;
 use crate::support::pb::{AssignRequest, GetOwnerRequest, WatchOwnerChangesRequest};
 use crate::support::proxy::{LOSE_ANSWER, Mode, Proxy};
@@ -167,4 +170,57 @@ async fn a_watch_says_when_what_it_has_seen_is_of_another_history() {
         assert_eq!(bad.reason(), Some(pb::ErrorReason::InvalidField));
     })
     .await;
+}
+
+/// A client that encrypts like this.
+async fn encrypting(address: &str, tls: Option<ClientTlsConfig>) -> Client {
+    let transport = Transport { tls, ..Transport::default() };
+    Client::open([address], Options { transport, ..Options::default() }).await.unwrap()
+}
+
+#[tokio::test]
+async fn calls_and_watches_are_encrypted_for_whom_an_authority_vouches_and_not_made_to_others() {
+    let (authority, stranger, directory) = (Authority::default(), Authority::default(), TempDir::new().unwrap());
+    encrypted(&authority, directory.path())
+        .check(async |world| {
+            let account = team(world).await;
+            let url = world.url(0);
+            for (address, owner) in [(url.to_owned(), "anna"), (url.replace("127.0.0.1", "localhost"), "ben")] {
+                let client = encrypting(&address, Some(authority.trusted())).await;
+                let revision = client.call(assign(&account, owner)).await.unwrap().revision;
+                let mut watch = client.watch(watching(&account, revision - 1));
+                assert_eq!(told(&mut watch, revision).await, [revision]);
+            }
+            let before = account.revision().await;
+            let plain = url.replace("https://", "http://");
+            for (address, tls) in [(url, Some(stranger.trusted())), (url, None), (&plain, Some(authority.trusted()))] {
+                let error = encrypting(address, tls).await.call(assign(&account, "anna")).await.unwrap_err();
+                assert_eq!(error.reason(), None, "no server has answered: {error}");
+            }
+            assert_eq!(account.revision().await, before);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_client_is_known_by_its_certificate_and_not_let_in_without_one() {
+    let (authority, stranger, directory) = (Authority::default(), Authority::default(), TempDir::new().unwrap());
+    closed(&authority, directory.path())
+        .check(async |world| {
+            let account = team(world).await;
+            let papers = |papers: &Authority, name: &str| authority.trusted().identity(papers.program(name).identity());
+            let call = async |tls| encrypting(world.url(0), Some(tls)).await.call(assign(&account, "anna")).await;
+            let revision = call(papers(&authority, BOARD)).await.unwrap().revision;
+            let timeline = account.timeline("L1").ok().await.changes;
+            let change = timeline.iter().find(|change| change.revision == revision).unwrap();
+            assert_eq!(change.actor.as_ref().unwrap().caller_id, BOARD);
+            let unknown = call(papers(&authority, "spiffe://crm.example/other")).await.unwrap_err();
+            assert_eq!(unknown.reason(), Some(pb::ErrorReason::CallerUnknown));
+            for tls in [authority.trusted(), papers(&stranger, BOARD)] {
+                let error = call(tls).await.unwrap_err();
+                assert_eq!(error.reason(), None, "no server has answered: {error}");
+            }
+            assert_eq!(account.revision().await, revision);
+        })
+        .await;
 }

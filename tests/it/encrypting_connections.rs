@@ -3,40 +3,15 @@
 use std::error::Error;
 use std::io::Read;
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::ClientTlsConfig;
 
-use crate::support::authority::Authority;
+use crate::support::authority::{Authority, BOARD, SETUP, closed, encrypted};
 use crate::support::issuer::{Issuer, KeyFile, claims, replace};
 use crate::support::*;
-
-const BOARD: &str = "spiffe://crm.example/ns/prod/sa/board";
-const SETUP: &str = "spiffe://crm.example/ns/prod/sa/setup";
-
-/// Servers with papers of an authority.
-fn encrypted(authority: &Authority, directory: &Path) -> Setup {
-    let [certificate, key] = authority.server().put(directory, "server");
-    let setup = one_replica().called_over(authority.trusted());
-    setup
-        .set("server.tls.certificate_file", certificate.display())
-        .set("server.tls.key_file", key.display())
-        .set("server.tls.check_interval", "50ms")
-}
-
-/// The same, of which only programs with papers of that authority are callers.
-fn closed(authority: &Authority, directory: &Path) -> Setup {
-    let ca = directory.join("ca.pem");
-    replace(&ca, authority.pem());
-    encrypted(authority, directory)
-        .called_over(authority.trusted().identity(authority.program(BOARD).identity()))
-        .set("server.tls.client_ca_file", ca.display())
-        .set("auth.services", BOARD)
-        .set("auth.admins", SETUP)
-}
 
 /// An account, called over other connections.
 fn over(world: &World, account: &Account, tls: ClientTlsConfig) -> Account {

@@ -5,12 +5,9 @@ use async_nats::ConnectOptions;
 use serde_json::Value;
 
 use crate::support::identity::{Certificates, Operator};
-use crate::support::nats::{Cluster, Nats};
-use crate::support::sources::text;
+use crate::support::nats::{Cluster, JETSTREAM, Nats, permissions, with_user};
 use crate::support::stream::{STREAM, complete};
 use crate::support::*;
-
-const JETSTREAM: &str = "jetstream { store_dir: \"STORE\" }";
 
 /// One replica that publishes to this address.
 fn publishing_to(url: &str) -> Setup {
@@ -68,18 +65,14 @@ async fn is_told(setup: Setup, nats: &mut Nats, (kind, told): (&str, &str), cure
 
 /// The permissions that the manual asks for, without what names something.
 fn permissions_without(what: &str) -> String {
-    let manual = text("docs/broker.md");
-    let block = manual.split("```\n").find(|block| block.starts_with("permissions {")).expect("a block of permissions");
+    let block = permissions("docs/broker.md");
     assert!(what.is_empty() || block.contains(what), "{what} is none of them");
     block.lines().filter(|line| what.is_empty() || !line.contains(what)).collect::<Vec<_>>().join("\n")
 }
 
-/// A broker whose user `service` may do just this. Others may do everything.
+/// A broker whose user `service` may do just this. Who does not say who he is may do everything.
 fn with_permissions(permissions: &str) -> String {
-    format!(
-        "{JETSTREAM}\nno_auth_user: anybody\nauthorization {{ users: [\n\
-         {{ user: anybody, password: s3cret }}\n{{ user: service, password: s3cret, {permissions} }}\n] }}"
-    )
+    format!("no_auth_user: anybody\n{}", with_user("service", permissions))
 }
 
 #[tokio::test]

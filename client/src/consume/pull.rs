@@ -10,6 +10,7 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
 use futures::StreamExt as _;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
 use super::delivery::{Delivery, UnderWay};
 use super::event::SUBJECTS;
@@ -61,27 +62,34 @@ async fn pull_always(
             Ok(messages) => messages,
             Err(error) => {
                 tracing::warn!(error, stream = options.stream, "the stream cannot be consumed yet");
-                tokio::time::sleep(backoff.pause()).await;
+                sleep(backoff.pause()).await;
                 continue;
             }
         };
-        backoff.reset();
+        let began = Instant::now();
         let error = hand_on(&mut messages, lanes, under_way).await;
+        backoff.lasted(began.elapsed());
         tracing::warn!(error, stream = options.stream, "the stream is opened again");
-        tokio::time::sleep(backoff.pause()).await;
+        sleep(backoff.pause()).await;
     }
 }
 
 /// The messages of the durable consumer, which is created when it is missing, as it is when the stream was created anew.
 async fn open(context: &Context, options: &ConsumerOptions) -> Result<Stream, BoxError> {
-    let stream = context.get_stream(&options.stream).await?;
-    let consumer = stream.create_consumer(config(options)).await?;
+    // Without asking how the stream is: nothing depends on it, and it would take one more permission.
+    let consumer = context.create_consumer_on_stream(config(options), &options.stream).await?;
     let stream = consumer.stream().max_messages_per_batch(options.max_ack_pending.into());
     Ok(stream.expires(EXPIRES).heartbeat(HEARTBEAT).messages().await?)
 }
 
 fn config(options: &ConsumerOptions) -> Config {
     let ConsumerOptions { name, accounts, from_the_oldest, ack_wait, max_ack_pending, .. } = options;
+    let filters: Vec<String> = accounts.iter().map(|account| format!("{SUBJECTS}.{account}")).collect();
+    // A single filter is a part of the subject of the request, so that the broker can allow it for one account and no other.
+    let (filter_subject, filter_subjects) = match <[String; 1]>::try_from(filters) {
+        Ok([filter]) => (filter, Vec::new()),
+        Err(filters) => (String::new(), filters),
+    };
     Config {
         durable_name: Some(name.clone()),
         deliver_policy: if *from_the_oldest { DeliverPolicy::All } else { DeliverPolicy::New },
@@ -92,7 +100,8 @@ fn config(options: &ConsumerOptions) -> Config {
         max_deliver: -1,
         // Its first entry would take the place of `ack_wait`, and a message that is worked on for longer would come twice.
         backoff: Vec::new(),
-        filter_subjects: accounts.iter().map(|account| format!("{SUBJECTS}.{account}")).collect(),
+        filter_subject,
+        filter_subjects,
         ..Default::default()
     }
 }

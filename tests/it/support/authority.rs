@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::issuer::replace;
+use super::{Setup, one_replica};
 
 /// An authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -99,4 +100,29 @@ impl Papers {
     pub fn identity(&self) -> Identity {
         Identity::from_pem(&self.certificate, &self.key)
     }
+}
+
+/// Programs that are callers of [`closed`] servers: one that works with leads, and one that sets accounts up.
+pub const BOARD: &str = "spiffe://crm.example/ns/prod/sa/board";
+pub const SETUP: &str = "spiffe://crm.example/ns/prod/sa/setup";
+
+/// Servers with papers of an authority.
+pub fn encrypted(authority: &Authority, directory: &Path) -> Setup {
+    let [certificate, key] = authority.server().put(directory, "server");
+    let setup = one_replica().called_over(authority.trusted());
+    setup
+        .set("server.tls.certificate_file", certificate.display())
+        .set("server.tls.key_file", key.display())
+        .set("server.tls.check_interval", "50ms")
+}
+
+/// The same, of which only programs with papers of that authority are callers.
+pub fn closed(authority: &Authority, directory: &Path) -> Setup {
+    let ca = directory.join("ca.pem");
+    replace(&ca, authority.pem());
+    encrypted(authority, directory)
+        .called_over(authority.trusted().identity(authority.program(BOARD).identity()))
+        .set("server.tls.client_ca_file", ca.display())
+        .set("auth.services", BOARD)
+        .set("auth.admins", SETUP)
 }

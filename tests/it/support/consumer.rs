@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
+use async_nats::{Client as Broker, HeaderMap, jetstream};
 use ownership_client::{
     Applied, Client, Consumer, ConsumerOptions, Counts, Handler, Options, ParkingFile, Position, Start, StartOver, Step,
 };
@@ -126,7 +126,12 @@ pub struct Scene {
 impl Scene {
     /// A broker and an empty table.
     pub fn new() -> Self {
-        Self { nats: Nats::start(), directory: TempDir::new().unwrap(), table: Table::default() }
+        Self::over(Nats::start())
+    }
+
+    /// The same over this broker.
+    pub fn over(nats: Nats) -> Self {
+        Self { nats, directory: TempDir::new().unwrap(), table: Table::default() }
     }
 
     /// A service that publishes.
@@ -137,9 +142,14 @@ impl Scene {
 
     /// Starts to consume into the table.
     pub async fn consume(&self, world: &World, options: ConsumerOptions) -> Running {
+        self.consume_over(self.nats.client().await, world, options).await
+    }
+
+    /// The same over a connection to the broker.
+    pub async fn consume_over(&self, broker: Broker, world: &World, options: ConsumerOptions) -> Running {
         let client = Client::open([world.url(0)], Options::default()).await.unwrap();
         let parking = ParkingFile(self.directory.path().join("parked"));
-        let context = self.nats.jetstream().await;
+        let context = jetstream::new(broker);
         let consumer = Arc::new(Consumer::new(client, context, self.table.clone(), parking, options).unwrap());
         let stop = CancellationToken::new();
         let (running, stopped) = (Arc::clone(&consumer), stop.clone());

@@ -10,9 +10,28 @@ use async_nats::{Client, ConnectOptions, jetstream};
 use tempfile::TempDir;
 
 use super::eventually;
+use super::sources::text;
 
 /// How long a broker may take to accept connections on a busy machine.
 const START: Duration = Duration::from_secs(20);
+
+/// The configuration of one that keeps streams.
+pub const JETSTREAM: &str = "jetstream { store_dir: \"STORE\" }";
+
+/// A broker with a user who may do just this, and `anybody`, who may do everything. The password of both is `s3cret`.
+pub fn with_user(user: &str, permissions: &str) -> String {
+    format!(
+        "{JETSTREAM}\nauthorization {{ users: [\n\
+         {{ user: anybody, password: s3cret }}\n{{ user: {user}, password: s3cret, {permissions} }}\n] }}"
+    )
+}
+
+/// The permissions that a page of the manual asks for.
+pub fn permissions(page: &str) -> String {
+    let manual = text(page);
+    let block = manual.split("```\n").find(|block| block.starts_with("permissions {"));
+    block.expect("a block of permissions").to_owned()
+}
 
 /// A broker. Killed when dropped.
 pub struct Nats {
@@ -66,6 +85,11 @@ impl Nats {
     /// What goes into `events.url`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it is for a user of [`with_user`].
+    pub fn url_of(&self, user: &str) -> String {
+        format!("nats://{user}:s3cret@127.0.0.1:{}", self.port)
     }
 
     /// Ends it at once.
