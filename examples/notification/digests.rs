@@ -1,21 +1,26 @@
-//! Digests: what is to be sent, and what was.
+//! Digests and alerts: what is to be sent, and what was.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use ownership_client::proto::v1::NotificationIntent;
 use ownership_client::{Applied, Beginning, Handler, Position, Start, Step};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
 use super::consumer::{advance, open, position};
 
 const TABLES: &str = "
-    create table if not exists digest (id text primary key, member_id text not null, body text not null,
-        sent integer not null default 0) strict, without rowid;
-    create index if not exists digest_unsent on digest (id) where not sent;
+    create table if not exists message (id text primary key, body text not null, sent integer not null default 0)
+        strict, without rowid;
+    create index if not exists message_unsent on message (id) where not sent;
 ";
+
+/// Stands for nobody in the id of an alert. No id of a member begins like this.
+const NOBODY: &str = "_nobody";
 
 /// The database of the service.
 #[derive(Clone)]
@@ -46,17 +51,8 @@ impl Handler for Digests {
         if !advance(&mut tables, &step.account_id, Some(&step.from), &step.to).await? {
             return Ok(Applied::Outrun);
         }
-        for intent in step.intents() {
-            let leads: Vec<_> = step.changes_of(&intent).map(|change| &change.lead_id).collect();
-            let body = json!({
-                "to": intent.owner_id,
-                "text": format!("You have got {} leads", intent.lead_count),
-                "leads": leads,
-            });
-            // The history is in the id: after the database was put back, the same revision is another request.
-            let history = &step.to.history_id;
-            let id = format!("{}.{history}.{}.{}", step.account_id, intent.revision, intent.owner_id);
-            insert(&mut tables, &id, &intent.owner_id, &body.to_string()).await?;
+        for (id, body) in digests(step).into_iter().chain(alerts(step)) {
+            insert(&mut tables, &id, &body).await?;
         }
         tables.commit().await?;
         self.written.notify_one();
@@ -64,9 +60,37 @@ impl Handler for Digests {
     }
 }
 
-async fn insert(tables: &mut SqliteConnection, id: &str, member_id: &str, body: &str) -> Result<()> {
-    let insert = sqlx::query("insert into digest (id, member_id, body) values (?, ?, ?)");
-    insert.bind(id).bind(member_id).bind(body).execute(tables).await?;
+/// What each new owner is told of a request.
+fn digests(step: &Step) -> Vec<(String, Value)> {
+    let digest = |intent: NotificationIntent| {
+        let leads: Vec<_> = step.changes_of(&intent).map(|change| &change.lead_id).collect();
+        let text = format!("You have got {} leads", intent.lead_count);
+        (id(step, intent.revision, &intent.owner_id), json!({ "to": intent.owner_id, "text": text, "leads": leads }))
+    };
+    step.intents().into_iter().map(digest).collect()
+}
+
+/// What those who look after an account are told: of leads that nobody has owned for too long, all that were found together at once.
+fn alerts(step: &Step) -> Vec<(String, Value)> {
+    let mut found: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for lead in &step.overdue {
+        found.entry(lead.revision).or_default().push(&lead.lead_id);
+    }
+    let alert = |(revision, leads): (i64, Vec<&str>)| {
+        let text = format!("Nobody has owned {} leads for too long", leads.len());
+        (id(step, revision, NOBODY), json!({ "to": null, "text": text, "leads": leads }))
+    };
+    found.into_iter().map(alert).collect()
+}
+
+/// The same, however often the same is told. With the history: after the database was put back, the same revision is another request.
+fn id(step: &Step, revision: i64, to: &str) -> String {
+    format!("{}.{}.{revision}.{to}", step.account_id, step.to.history_id)
+}
+
+async fn insert(tables: &mut SqliteConnection, id: &str, body: &Value) -> Result<()> {
+    let insert = sqlx::query("insert into message (id, body) values (?, ?)");
+    insert.bind(id).bind(body.to_string()).execute(tables).await?;
     Ok(())
 }
 
@@ -76,17 +100,17 @@ impl Digests {
         Ok(Self { tables: open(file, TABLES).await?, written: Arc::default() })
     }
 
-    /// Sends what is to be sent, for ever: writes each digest to a file that has its id for a name.
+    /// Sends what is to be sent, for ever: writes each message to a file that has its id for a name.
     pub async fn send_to(&self, outbox: &Path) -> Result<()> {
         loop {
-            let unsent = sqlx::query("select id, body from digest where not sent order by id limit 100");
+            let unsent = sqlx::query("select id, body from message where not sent order by id limit 100");
             let unsent = unsent.fetch_all(&self.tables).await?;
             for row in &unsent {
                 let (id, body): (String, String) = (row.get(0), row.get(1));
                 let unfinished = outbox.join(format!(".{id}"));
                 tokio::fs::write(&unfinished, body).await?;
                 tokio::fs::rename(unfinished, outbox.join(&id)).await?;
-                let sent = sqlx::query("update digest set sent = 1 where id = ?").bind(&id);
+                let sent = sqlx::query("update message set sent = 1 where id = ?").bind(&id);
                 sent.execute(&self.tables).await?;
             }
             if unsent.is_empty() {

@@ -12,7 +12,7 @@ import grpc
 import nats
 from nats.errors import TimeoutError as NothingToDo
 from nats.js.api import AckPolicy, ConsumerConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError
 
 from events import SUBJECTS, Poison, read
 from service import OverOrUnknown, Service
@@ -81,7 +81,7 @@ class Consumer:
 
 
 async def subscription(broker, options):
-    """The durable consumer, as soon as there is a stream."""
+    """The durable consumer, as soon as there is a broker with a stream."""
     # The broker would drop what it has delivered `max_deliver` times without a word to anybody.
     config = ConsumerConfig(
         ack_policy=AckPolicy.EXPLICIT, ack_wait=options.ack_wait, max_deliver=-1, max_ack_pending=BATCH
@@ -89,23 +89,32 @@ async def subscription(broker, options):
     while True:
         try:
             return await broker.pull_subscribe(f"{SUBJECTS}.*", durable=options.name, stream=STREAM, config=config)
-        except NotFoundError:
-            await asyncio.sleep(0.2)
+        except (APIError, NothingToDo) as error:
+            logging.warning("the stream cannot be consumed yet: %s", error)
+            await asyncio.sleep(0.5)
+
+
+async def follow(messages, consumer):
+    """Takes in what comes, until the durable consumer is gone, as it is when the stream was deleted."""
+    while True:
+        try:
+            batch = await messages.fetch(BATCH, timeout=5)
+        except NothingToDo:
+            continue
+        except APIError as error:
+            logging.warning("the stream is opened again: %s", error)
+            return
+        # One after the other: so the events of each account are taken in in their order.
+        for message in batch:
+            await consumer.take(message)
 
 
 async def run(options):
     async with grpc.aio.insecure_channel(options.server) as channel:
         consumer = Consumer(Table(options.database), Service(channel))
         connection = await nats.connect(options.nats, max_reconnect_attempts=-1)
-        messages = await subscription(connection.jetstream(), options)
         while True:
-            try:
-                batch = await messages.fetch(BATCH, timeout=5)
-            except NothingToDo:
-                continue
-            # One after the other: so the events of each account are taken in in their order.
-            for message in batch:
-                await consumer.take(message)
+            await follow(await subscription(connection.jetstream(), options), consumer)
 
 
 def arguments():

@@ -7,6 +7,7 @@ use futures::StreamExt as _;
 
 use crate::support::follower::{Follower, Kind, campaign, example};
 use crate::support::nats::Nats;
+use crate::support::pb::settings::UnassignedOverdue;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::stream::{Message, STREAM, complete, read};
 use crate::support::*;
@@ -116,6 +117,31 @@ async fn the_table_of_a_consumer_in_python_is_the_fold_of_the_log() {
     a_table_is_the_fold_of_the_log(Kind::Python).await;
 }
 
+/// The durable consumer is gone with its stream, and comes again with another one.
+async fn a_stream_that_is_created_anew_is_followed(kind: Kind) {
+    let nats = Nats::start();
+    publishing(&nats)
+        .check(async |world| {
+            let account = team(world).await;
+            let follower = Follower::start(kind, world.url(0), &nats.url());
+            follower.has_all_of(world, &account).await;
+            nats.jetstream().await.delete_stream(STREAM).await.unwrap();
+            change_much(&account).await;
+            follower.has_all_of(world, &account).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_campaign_service_follows_a_stream_that_is_created_anew() {
+    a_stream_that_is_created_anew_is_followed(Kind::Campaign).await;
+}
+
+#[tokio::test]
+async fn a_consumer_in_python_follows_a_stream_that_is_created_anew() {
+    a_stream_that_is_created_anew_is_followed(Kind::Python).await;
+}
+
 /// A database that was put back, a stream that goes on, and a bulk in fragments while nobody looks.
 async fn an_account_of_another_history_is_taken_up_anew(kind: Kind) {
     let nats = Nats::start();
@@ -183,8 +209,61 @@ async fn has_sent(follower: &Follower, expected: &Digests) {
         let text = std::fs::read_to_string(follower.file("outbox").join(id)).unwrap();
         let digest: serde_json::Value = serde_json::from_str(&text).unwrap();
         let told: BTreeSet<String> = serde_json::from_value(digest["leads"].clone()).unwrap();
-        assert_eq!((&told, digest["to"].as_str()), (leads, id.rsplit('.').next()), "{id}");
+        let to = id.rsplit('.').next().filter(|to| *to != NOBODY);
+        assert_eq!((&told, digest["to"].as_str()), (leads, to), "{id}");
     }
+}
+
+/// Who gets the alerts, in their ids.
+const NOBODY: &str = "_nobody";
+
+/// The alerts to the leads that the stream tells of.
+async fn alerts(nats: &Nats) -> Digests {
+    let mut alerts = Digests::new();
+    for Message { event, overdue, .. } in read(nats).await {
+        for lead in overdue {
+            let id = format!("{}.{}.{}.{NOBODY}", event.account_id, event.history_id, lead.revision);
+            alerts.entry(id).or_default().insert(lead.lead_id);
+        }
+    }
+    alerts
+}
+
+/// Registers leads that nobody owns, and waits until so many alerts are due. All of them.
+async fn neglect<const N: usize>(account: &Account, leads: [&str; N], nats: &Nats, count: usize) -> Digests {
+    account.leads(leads).await;
+    eventually("leads are overdue", async || (alerts(nats).await.len() >= count).then_some(())).await;
+    alerts(nats).await
+}
+
+#[tokio::test]
+async fn leads_that_nobody_owns_are_alerted_to_once_whenever_the_notification_service_ends() {
+    let nats = Nats::start();
+    let proxy = Proxy::before(&nats.url());
+    publishing(&nats)
+        .check(async |world| {
+            let account = world.account();
+            let after = UnassignedOverdue::UnassignedOverdueAfter(duration(1));
+            account.set_settings(pb::Settings { unassigned_overdue: Some(after), ..Default::default() }).ok().await;
+            let mut follower = Follower::start(Kind::Notification, world.url(0), proxy.url());
+            has_sent(&follower, &neglect(&account, ["L1", "L2"], &nats, 1).await).await;
+            // Between its transaction and its acknowledgement.
+            proxy.set(Mode::LoseAcks);
+            has_sent(&follower, &neglect(&account, ["L3"], &nats, 2).await).await;
+            assert!(follower.unacknowledged(&nats).await > 0);
+            follower.kill();
+            proxy.set(Mode::Pass);
+            follower.restart();
+            all_acknowledged(&follower, &nats).await;
+            // After both; what comes meanwhile comes twice.
+            follower.kill();
+            let expected = neglect(&account, ["L4"], &nats, 3).await;
+            publish_again(&nats, &complete(world, &nats).await).await;
+            follower.restart();
+            all_acknowledged(&follower, &nats).await;
+            has_sent(&follower, &expected).await;
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -222,6 +301,45 @@ async fn each_person_is_told_once_of_each_bulk_whenever_the_notification_service
             has_sent(&follower, &expected).await;
         })
         .await;
+}
+
+/// Events that nobody can take in are put away with an alarm, and the account goes on.
+async fn what_cannot_be_taken_in_is_parked(kind: Kind) {
+    let nats = Nats::start();
+    publishing(&nats)
+        .check(async |world| {
+            let account = team(world).await;
+            let follower = Follower::start(kind, world.url(0), &nats.url());
+            follower.has_all_of(world, &account).await;
+            let good = complete(world, &nats).await.remove(0);
+            let labelled = |name: &str, value: &str| {
+                let mut bad = good.clone();
+                bad.headers.insert(name.to_owned(), value.to_owned());
+                bad
+            };
+            let elsewhere = Message { subject: good.subject.replace(&account.id, "another"), ..good.clone() };
+            let unreadable = Message { data: b"\xff".as_slice().into(), ..good.clone() };
+            let version = labelled("ce-type", "leadflip.ownership.v2.OwnersChanged");
+            let stranger = labelled("ce-source", "/somebody/else");
+            publish_again(&nats, &[version, stranger, elsewhere, unreadable]).await;
+            all_acknowledged(&follower, &nats).await;
+            let log = follower.log();
+            let alarms = log.lines().filter(|line| line.contains("ERROR") && line.contains("was parked")).count();
+            assert_eq!((alarms, follower.parked().await), (4, 4), "{log}");
+            account.assign("L1", "ben").ok().await;
+            follower.has_all_of(world, &account).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_campaign_service_parks_what_it_cannot_take_in_and_goes_on() {
+    what_cannot_be_taken_in_is_parked(Kind::Campaign).await;
+}
+
+#[tokio::test]
+async fn a_consumer_in_python_parks_what_it_cannot_take_in_and_goes_on() {
+    what_cannot_be_taken_in_is_parked(Kind::Python).await;
 }
 
 #[tokio::test]

@@ -126,6 +126,16 @@ impl Follower {
         eventually("the table is what the log says", same).await;
     }
 
+    /// How many messages it has put away.
+    pub async fn parked(&self) -> usize {
+        if self.kind != Kind::Python {
+            return std::fs::read_to_string(self.file("parked.jsonl")).unwrap_or_default().lines().count();
+        }
+        let database = self.database().await.unwrap();
+        let count: i64 = sqlx::query("select count(*) from parked").fetch_one(&database).await.unwrap().get(0);
+        count as usize
+    }
+
     /// How many messages it has taken and not acknowledged, as far as the broker knows.
     pub async fn unacknowledged(&self, nats: &Nats) -> usize {
         let stream = nats.jetstream().await.get_stream(STREAM).await.unwrap();
