@@ -251,6 +251,28 @@ async fn instances_that_share_a_consumer_apply_each_change_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn of_an_event_that_was_seen_in_part_only_the_rest_is_applied() {
+    let mut scene = Scene::new();
+    let mut world = scene.setup().start();
+    let account = team(&world).await;
+    let running = scene.consume(&world, options()).await;
+    scene.table.has_all_of(&world, &account).await;
+    scene.nats.kill();
+    account.assign("L1", "anna").ok().await;
+    running.consumer.catch_up(&account.id).await.unwrap();
+    account.assign("L1", "ben").ok().await;
+    scene.nats.restart();
+    let event = complete(&world, &scene.nats).await.pop().unwrap().event;
+    assert_eq!(event.first_revision + 1, event.last_revision, "one event has both");
+    let kept = scene.table.has_all_of(&world, &account).await;
+    let changes: Vec<_> =
+        kept.steps.iter().flat_map(|step| &step.changes).map(|it| (it.revision, it.ordinal)).collect();
+    assert!(changes.is_sorted_by(|before, after| before < after), "{changes:?}");
+    assert_eq!(running.stop().await.parked, 0);
+    world.verify().await;
+}
+
+#[tokio::test]
 async fn a_stream_that_is_created_anew_is_consumed_on() {
     let scene = Scene::new();
     scene

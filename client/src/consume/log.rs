@@ -177,7 +177,7 @@ mod tests {
     fn a_list_takes_only_the_changes_that_its_rows_do_not_have() {
         let row = |lead: &str, revision| Ownership { lead_id: lead.to_owned(), revision, ..Default::default() };
         let mut leads: BTreeMap<String, Ownership> =
-            [row("L1", 3), row("L2", 8), row("L3", 4)].map(|row| (row.lead_id.clone(), row)).into();
+            [row("L1", 3), row("L2", 8), row("L3", 4), row("L6", 9)].map(|row| (row.lead_id.clone(), row)).into();
         for change in [
             change(5, "L1", Some("anna")),
             // L2 was forgotten and registered again before its page was read.
@@ -185,6 +185,8 @@ mod tests {
             forgotten(7, "L2"),
             change(8, "L2", None),
             forgotten(9, "L3"),
+            // L6 had changed before its page was read.
+            change(8, "L6", Some("ben")),
             // L4 came after its page was read, L5 came and went.
             change(9, "L4", Some("anna")),
             change(9, "L5", None),
@@ -194,6 +196,6 @@ mod tests {
         }
         let told: Vec<_> =
             leads.values().map(|row| (row.lead_id.as_str(), row.owner_id.as_deref(), row.revision)).collect();
-        assert_eq!(told, [("L1", Some("anna"), 5), ("L2", None, 8), ("L4", Some("anna"), 9)]);
+        assert_eq!(told, [("L1", Some("anna"), 5), ("L2", None, 8), ("L4", Some("anna"), 9), ("L6", None, 9)]);
     }
 }
