@@ -9,127 +9,57 @@ import json
 from pathlib import Path
 
 OUTPUT = Path(__file__).parent / "ownership" / "files" / "dashboard.json"
+SOURCE = {"type": "prometheus", "uid": "$datasource"}
+
+# --- queries
 
 # What every query is narrowed to.
 WHERE = 'namespace=~"$namespace"'
 CALLS = "rpc_server_call_duration_seconds"
+# A stream takes as long as its caller wants, and a watch has no end that is good.
+UNARY = 'rpc_method=~"leadflip[.]ownership[.].+", rpc_method!~".+/(Watch.+|StreamSenders)"'
+
+
+def selected(metric, where=""):
+    return f"{metric}{{{', '.join(filter(None, [WHERE, where]))}}}"
 
 
 def rate(metric, by="", where=""):
-    return f"sum by ({by}) (rate({metric}{{{', '.join(filter(None, [WHERE, where]))}}}[$__rate_interval]))"
+    return f"sum by ({by}) (rate({selected(metric, where)}[$__rate_interval]))"
 
 
-def quantile(q, metric, by=""):
-    return f"histogram_quantile({q}, {rate(metric + '_bucket', ', '.join(filter(None, ['le', by])))})"
+def quantile(q, metric, by="", where=""):
+    return f"histogram_quantile({q}, {rate(metric + '_bucket', ', '.join(filter(None, ['le', by])), where)})"
+
+
+def mean(metric):
+    return f"{rate(metric + '_sum')} / {rate(metric + '_count')}"
+
+
+def quantiles(metric):
+    return {"p50": quantile(0.5, metric), "p99": quantile(0.99, metric)}
 
 
 def each(function, metric, by="pod"):
-    return f"{function} by ({by}) ({metric}{{{WHERE}}})"
+    return f"{function} by ({by}) ({selected(metric)})"
 
 
-# Title of a row, and its panels: title, what it means, unit, queries by legend.
-ROWS = [
-    (
-        "Calls",
-        [
-            ("Calls a second", "By method.", "reqps", {"{{rpc_method}}": rate(f"{CALLS}_count", "rpc_method")}),
-            ("Failed calls", "By the fault of the service, by method and code. A watch always ends so.", "reqps",
-             {"{{rpc_method}} {{rpc_response_status_code}}": rate(f"{CALLS}_count", "rpc_method, rpc_response_status_code", 'error_type!=""')}),
-            ("Refused calls", "By the fault of the caller, by code.", "reqps",
-             {"{{rpc_response_status_code}}": rate(f"{CALLS}_count", "rpc_response_status_code", 'error_type="", rpc_response_status_code!="OK"')}),
-            ("Duration, p50", "By method; of streams to their end.", "s", {"{{rpc_method}}": quantile(0.5, CALLS, "rpc_method")}),
-            ("Duration, p99", "By method; of streams to their end.", "s", {"{{rpc_method}}": quantile(0.99, CALLS, "rpc_method")}),
-            ("Under way", "Calls that have begun and not ended, watches among them.", "short", {"{{pod}}": each("sum", "ownership_calls_active")}),
-        ],
-    ),
-    (
-        "Identity",
-        [
-            ("Calls of somebody who may not make them", "By reason.", "reqps", {"{{reason}}": rate("ownership_identity_refusals_total", "reason")}),
-            ("Certificates and keys", "Replaced, or what kept them from being.", "cps",
-             {"{{what}} {{outcome}}": rate("ownership_identity_renewals_total", "what, outcome")}),
-        ],
-    ),
-    (
-        "Business",
-        [
-            ("Changes of owners", "By the door they came through.", "cps", {"{{source}}": rate("ownership_changes_total", "source")}),
-            ("What they did", "Assigned, reassigned, unassigned and so on.", "cps", {"{{kind}}": rate("ownership_changes_total", "kind")}),
-            ("Open leads without an owner", "Of the accounts in memory.", "short", {"leads": each("max", "ownership_unassigned_leads", "namespace")}),
-            ("The longest wait for an owner", "Of those leads.", "s", {"wait": each("max", "ownership_unassigned_age_seconds", "namespace")}),
-        ],
-    ),
-    (
-        "Door",
-        [
-            ("Writes", "Requests that succeeded, by what they do.", "reqps", {"{{action}}": rate("ownership_writes_total", "action")}),
-            ("Writes that share a transaction", "", "short",
-             {"p50": quantile(0.5, "ownership_door_batch_size"), "p99": quantile(0.99, "ownership_door_batch_size")}),
-            ("Wait for a transaction", "", "s", {"p50": quantile(0.5, "ownership_door_wait_seconds"), "p99": quantile(0.99, "ownership_door_wait_seconds")}),
-            ("Wait for the lock of the account", "High where several replicas write one account.", "s",
-             {"p50": quantile(0.5, "ownership_head_lock_wait_seconds"), "p99": quantile(0.99, "ownership_head_lock_wait_seconds")}),
-        ],
-    ),
-    (
-        "Books",
-        [
-            ("Memory of accounts", "As accounted to the budget.", "bytes", {"{{pod}}": each("sum", "ownership_books_memory_bytes")}),
-            ("Accounts in memory", "", "short", {"{{pod}}": each("sum", "ownership_books_resident")}),
-            ("Accounts that come and go", "Many loads: the budget is too small.", "cps",
-             {"loaded": rate("ownership_book_load_duration_seconds_count"), "dropped": rate("ownership_book_evictions_total")}),
-            ("Time to load an account", "", "s",
-             {"p50": quantile(0.5, "ownership_book_load_duration_seconds"), "p99": quantile(0.99, "ownership_book_load_duration_seconds")}),
-            ("Wait of strict reads", "Until the head of the account is known and reached.", "s",
-             {"p50": quantile(0.5, "ownership_read_index_wait_seconds"), "p99": quantile(0.99, "ownership_read_index_wait_seconds")}),
-        ],
-    ),
-    (
-        "Database",
-        [
-            ("Connections", "In use and idle, and how many there may be.", "short",
-             {"{{pod}} {{state}}": each("sum", "ownership_store_connections", "pod, state"), "{{pod}} at most": each("max", "ownership_store_connections_max")}),
-            ("Transactions tried again", "By name.", "cps", {"{{transaction}}": rate("ownership_store_retries_total", "transaction")}),
-            ("Changes of the schema that are missing", "", "short", {"{{pod}}": each("max", "ownership_store_migrations_pending")}),
-            ("Rows removed for their age", "By table.", "cps", {"{{table}}": rate("ownership_trimmed_rows_total", "table")}),
-            ("Replicas that take calls", "", "short", {"replicas": each("sum", "ownership_ready", "namespace")}),
-        ],
-    ),
-    (
-        "Watches",
-        [
-            ("Open watches", "", "short", {"{{pod}}": each("sum", "ownership_watch_active")}),
-            ("From a change to its watches", "", "s", {"p50": quantile(0.5, "ownership_watch_lag_seconds"), "p99": quantile(0.99, "ownership_watch_lag_seconds")}),
-        ],
-    ),
-    (
-        "Events",
-        [
-            ("Events", "That NATS has acknowledged.", "cps", {"{{pod}}": rate("ownership_events_published_total", "pod")}),
-            ("Accounts that wait to be published", "", "short", {"accounts": each("max", "ownership_outbox_accounts", "namespace")}),
-            ("The oldest change that waits", "", "s", {"age": each("max", "ownership_outbox_age_seconds", "namespace")}),
-            ("Failures and losses", "Attempts that failed, by kind; accounts that are published again, by what happened.", "cps",
-             {"{{kind}}": rate("ownership_events_failures_total", "kind"), "{{how}}": rate("ownership_events_lost_total", "how")}),
-            ("Time of NATS for an event", "", "s",
-             {"p50": quantile(0.5, "ownership_events_append_duration_seconds"), "p99": quantile(0.99, "ownership_events_append_duration_seconds")}),
-            ("Connected to NATS", "", "short", {"{{pod}}": each("max", "ownership_events_connected")}),
-        ],
-    ),
-]
-
-WIDTH, HEIGHT, COLUMNS = 24, 8, 3
-SOURCE = {"type": "prometheus", "uid": "$datasource"}
+def short(query):
+    """With the method by its own name alone: that of its service would fill the legend."""
+    return f'label_replace({query}, "method", "$1", "rpc_method", "(?:.*/)?(.+)")'
 
 
-def panel(number, place, title, meaning, unit, queries):
+# --- panels
+
+
+def panel(kind, title, meaning, defaults, options, queries, overrides=()):
     return {
-        "id": number,
-        "type": "timeseries",
+        "type": kind,
         "title": title,
         "description": meaning,
         "datasource": SOURCE,
-        "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": unit, "min": 0, "custom": {"fillOpacity": 10, "showPoints": "never"}}, "overrides": []},
-        "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}},
+        "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
+        "options": options,
         "targets": [
             {"refId": chr(ord("A") + at), "datasource": SOURCE, "expr": query, "legendFormat": legend}
             for at, (legend, query) in enumerate(queries.items())
@@ -137,19 +67,137 @@ def panel(number, place, title, meaning, unit, queries):
     }
 
 
+def chart(title, meaning, unit, queries, limit=None):
+    """Lines over time: queries by legend, one of which may be a limit of the others."""
+    defaults = {"unit": unit, "min": 0, "custom": {"fillOpacity": 10, "showPoints": "never"}}
+    options = {"legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}
+    dashed = [{"id": "custom.lineStyle", "value": {"fill": "dash"}}, {"id": "custom.fillOpacity", "value": 0}]
+    overrides = [{"matcher": {"id": "byName", "options": limit}, "properties": dashed}] if limit else []
+    return panel("timeseries", title, meaning, defaults, options, queries, overrides)
+
+
+def number(title, meaning, unit, query, *steps):
+    """How it is now, in the colour of the highest step that it reaches."""
+    thresholds = [{"color": color, "value": value} for color, value in steps or [("text", None)]]
+    defaults = {"unit": unit, "min": 0, "color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": thresholds}}
+    options = {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "value", "graphMode": "area", "textMode": "value"}
+    return panel("stat", title, meaning, defaults, options, {title: query})
+
+
+GOOD = [("green", None)]
+FAILED = f"""({rate(f"{CALLS}_count", where=f'{UNARY}, error_type!=""')} or vector(0)) / {rate(f"{CALLS}_count", where=UNARY)}"""
+
+# Title of a row, and its lines of panels.
+ROWS = [
+    ("Now", [[
+        number("Replicas that take calls", "Those that are ready.", "short", each("sum", "ownership_ready", ""), ("red", None), ("green", 1)),
+        number("Calls", "Of all methods.", "reqps", rate(f"{CALLS}_count")),
+        number("Calls that fail", "By the fault of the service, of all but streams. Promised is at most one of a thousand.", "percentunit",
+               FAILED, *GOOD, ("orange", 0.001), ("red", 0.0144)),
+        number("Duration, p99", "Of all but streams. Promised is half a second.", "s",
+               quantile(0.99, CALLS, where=UNARY), *GOOD, ("orange", 0.5), ("red", 5)),
+        number("Oldest unpublished change", "Consumers of events lag behind by so much.", "s",
+               each("max", "ownership_outbox_age_seconds", ""), *GOOD, ("orange", 60), ("red", 600)),
+        number("Longest wait for an owner", "Of the accounts in memory.", "s",
+               each("max", "ownership_unassigned_age_seconds", ""), *GOOD, ("orange", 86400)),
+    ]]),
+    ("Calls", [[
+        chart("Calls", "By method.", "reqps", {"{{method}}": short(rate(f"{CALLS}_count", "rpc_method"))}),
+        chart("Failed calls", "By the fault of the service, by method and code. A watch always ends so, unless its caller ends it.", "reqps",
+              {"{{method}} {{rpc_response_status_code}}": short(rate(f"{CALLS}_count", "rpc_method, rpc_response_status_code", 'error_type!=""'))}),
+    ], [
+        chart("Duration, p50", "By method, without streams.", "s", {"{{method}}": short(quantile(0.5, CALLS, "rpc_method", UNARY))}),
+        chart("Duration, p99", "By method, without streams.", "s", {"{{method}}": short(quantile(0.99, CALLS, "rpc_method", UNARY))}),
+    ], [
+        chart("Refused calls", "By the fault of the caller, by code.", "reqps",
+              {"{{rpc_response_status_code}}": rate(f"{CALLS}_count", "rpc_response_status_code", 'error_type="", rpc_response_status_code!="OK"')}),
+        chart("Under way", "Calls that have begun and not ended, watches among them.", "short", {"{{pod}}": each("sum", "ownership_calls_active")}),
+    ]]),
+    ("Identity", [[
+        chart("Calls of somebody who may not make them", "By reason.", "reqps", {"{{reason}}": rate("ownership_identity_refusals_total", "reason")}),
+        chart("Certificates and keys", "Replaced, or what kept them from being.", "cps",
+              {"{{what}} {{outcome}}": rate("ownership_identity_renewals_total", "what, outcome")}),
+    ]]),
+    ("Business", [[
+        chart("Changes of owners", "By the door they came through.", "cps", {"{{source}}": rate("ownership_changes_total", "source")}),
+        chart("What they did", "Assigned, reassigned, unassigned and so on.", "cps", {"{{kind}}": rate("ownership_changes_total", "kind")}),
+        chart("What others are to notify of", "Members who got leads, once for each request; leads that nobody has owned for too long.", "cps",
+              {"new owners": rate("ownership_intents_total"), "overdue leads": rate("ownership_unassigned_overdue_total")}),
+    ], [
+        chart("Open leads without an owner", "Of the accounts in memory.", "short", {"leads": each("max", "ownership_unassigned_leads", "namespace")}),
+        chart("Longest wait for an owner", "Of those leads.", "s", {"wait": each("max", "ownership_unassigned_age_seconds", "namespace")}),
+        chart("Overdue leads are told of late", "By how much. High for long: no replica gets to it.", "s",
+              {"late": each("max", "ownership_unassigned_late_seconds", "namespace")}),
+    ]]),
+    ("Door", [[
+        chart("Writes", "Requests that succeeded, by what they do.", "reqps", {"{{action}}": rate("ownership_writes_total", "action")}),
+        chart("Writes of a transaction", "The more wait, the more share one.", "short",
+              {"mean": mean("ownership_door_batch_size"), "p99": quantile(0.99, "ownership_door_batch_size")}),
+        chart("Transactions tried again, and taken apart", "Tried again for others that were in the way, by name; taken apart for a defect.", "cps",
+              {"{{transaction}}": rate("ownership_store_retries_total", "transaction"), "taken apart": rate("ownership_door_batches_split_total")}),
+    ], [
+        chart("Wait for a transaction", "From the arrival of a write.", "s", quantiles("ownership_door_wait_seconds")),
+        chart("Wait for the lock of the account", "High where several replicas write one account, or connections are scarce.", "s",
+              quantiles("ownership_head_lock_wait_seconds")),
+    ]]),
+    ("Books", [[
+        chart("Memory of accounts", "As accounted to the budget, and the budget of a replica.", "bytes",
+              {"{{pod}}": each("sum", "ownership_books_memory_bytes"), "budget": each("max", "ownership_books_memory_limit_bytes", "namespace")}, limit="budget"),
+        chart("Accounts in memory", "Each replica holds those that it is asked about.", "short", {"{{pod}}": each("sum", "ownership_books_resident")}),
+        chart("Accounts that come and go", "Many loads: the budget is too small. Too large: one account alone is above the budget.", "cps",
+              {"loaded": rate("ownership_book_load_duration_seconds_count"), "dropped": rate("ownership_book_evictions_total"),
+               "too large": rate("ownership_book_refusals_total")}),
+    ], [
+        chart("Time to load an account", "The first call waits for it.", "s", quantiles("ownership_book_load_duration_seconds")),
+        chart("Wait of strict reads", "Until the head of the account is known and reached.", "s", quantiles("ownership_read_index_wait_seconds")),
+    ]]),
+    ("Database", [[
+        chart("Connections", "In use and idle, and how many there may be.", "short",
+              {"{{pod}} {{state}}": each("sum", "ownership_store_connections", "pod, state"),
+               "at most": each("max", "ownership_store_connections_max", "namespace")}, limit="at most"),
+        chart("Changes of the schema that are missing", "Replicas take no calls before there are none.", "short",
+              {"{{pod}}": each("max", "ownership_store_migrations_pending")}),
+        chart("Rows removed for their age", "By table.", "cps", {"{{table}}": rate("ownership_trimmed_rows_total", "table")}),
+    ]]),
+    ("Watches", [[
+        chart("Open watches", "By replica.", "short", {"{{pod}}": each("sum", "ownership_watch_active")}),
+        chart("From a change to its watches", "Once the replica knows of it.", "s", quantiles("ownership_watch_lag_seconds")),
+        chart("Wakes between replicas", "Sent and received, and accounts that were looked at for them. None without NATS: replicas poll.", "cps",
+              {"{{what}}": rate("ownership_wakes_total", "what")}),
+    ]]),
+    ("Events", [[
+        chart("Events", "That NATS has acknowledged, by the replica that was first; and how often others came later.", "cps",
+              {"{{pod}}": rate("ownership_events_published_total", "pod"), "later": rate("ownership_events_failures_total", where='kind="outrun"')}),
+        chart("Accounts that wait to be published", "All of them, where there is no broker.", "short", {"accounts": each("max", "ownership_outbox_accounts", "namespace")}),
+        chart("The oldest change that waits", "Consumers lag behind by so much.", "s", {"age": each("max", "ownership_outbox_age_seconds", "namespace")}),
+    ], [
+        chart("Failures and losses", "Attempts that failed, by kind; accounts that are published again, by what happened.", "cps",
+              {"{{kind}}": rate("ownership_events_failures_total", "kind", 'kind!="outrun"'), "{{how}}": rate("ownership_events_lost_total", "how")}),
+        chart("Time of NATS for an event", "Until it is acknowledged.", "s", quantiles("ownership_events_append_duration_seconds")),
+        chart("Connected to NATS", "1 for yes.", "short", {"{{pod}}": each("max", "ownership_events_connected")}),
+    ]]),
+]  # fmt: skip
+
+# --- where they stand
+
+WIDTH = 24
+HEIGHTS = {"row": 1, "stat": 4, "timeseries": 8}
+
+
+def lines():
+    for title, content in ROWS:
+        yield [{"type": "row", "title": title, "collapsed": False, "panels": []}]
+        yield from content
+
+
 def panels():
     number, y = 0, 0
-    for row, content in ROWS:
-        number += 1
-        yield {"id": number, "type": "row", "title": row, "collapsed": False, "gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1}, "panels": []}
-        y += 1
-        for first in range(0, len(content), COLUMNS):
-            line = content[first : first + COLUMNS]
-            for column, described in enumerate(line):
-                number += 1
-                width = WIDTH // len(line)
-                yield panel(number, {"x": column * width, "y": y, "w": width, "h": HEIGHT}, *described)
-            y += HEIGHT
+    for line in lines():
+        width, height = WIDTH // len(line), HEIGHTS[line[0]["type"]]
+        for column, one in enumerate(line):
+            number += 1
+            yield {"id": number, **one, "gridPos": {"x": column * width, "y": y, "w": width, "h": height}}
+        y += height
 
 
 def variable(name, label, kind, query, **more):

@@ -123,10 +123,16 @@ impl Metrics {
         self.door.changes.add(changes, &[KeyValue::new("source", source), KeyValue::new("kind", kind)]);
     }
 
-    /// So many accounts are in memory, and take so many bytes of it.
-    pub fn books(&self, resident: usize, bytes: usize) {
+    /// So many members are to be told of the leads that a request gave them.
+    pub fn intended(&self, members: usize) {
+        self.door.intents.add(members as u64, &[]);
+    }
+
+    /// So many accounts are in memory, and take so many bytes of it, of as many as they may.
+    pub fn books(&self, resident: usize, bytes: usize, limit: usize) {
         self.books.resident.record(resident as u64, &[]);
         self.books.memory.record(bytes as u64, &[]);
+        self.books.memory_limit.record(limit as u64, &[]);
     }
 
     /// An account was loaded.
@@ -137,6 +143,11 @@ impl Metrics {
     /// An account was dropped from memory.
     pub fn book_evicted(&self) {
         self.books.evictions.add(1, &[]);
+    }
+
+    /// An account alone is larger than the budget.
+    pub fn book_refused(&self) {
+        self.books.refusals.add(1, &[]);
     }
 
     /// A strict read waited this long.

@@ -227,12 +227,12 @@ async fn serve(
         .http2_max_header_list_size(HEADER_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
-        // Outermost, so that it sees the code every call really ends with.
+        // Outermost: what does not speak gRPC is no call, and no work is done for it.
+        .layer(OnlyGrpc)
+        // Around all that answers a call, so that it sees the code every call really ends with.
         .layer(Observe)
         // Outside of everything that may end a call without a reason of the contract.
         .layer(CompleteErrors { max_request_bytes: config.max_request_bytes })
-        // Before any work is done for a caller that does not speak gRPC.
-        .layer(OnlyGrpc)
         // Covers reading the request and the handler.
         .layer(deadlines)
         // Around all that looks into a call: what panics is answered like what fails.

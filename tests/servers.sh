@@ -117,9 +117,8 @@ start_postgres() { # INITDB_OPTION... -- SERVER_OPTION...; sets postgres_url
   postgres_url=postgres://ownership@127.0.0.1:$port/postgres
 }
 
-start_nats() { # sets nats_url
-  local port
-  port=$(free_port)
+start_nats() { # [PORT]; sets nats_url
+  local port=${1:-$(free_port)}
   "$(nats_server)" --addr 127.0.0.1 --port "$port" --jetstream --store_dir "$scratch/nats" >"$scratch/nats.log" 2>&1 </dev/null &
   services+=($!)
   await nats $! bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OnceCell, broadcast};
 
 use super::door::Door;
-use super::resident::{LoadError, Resident};
+use super::resident::{self, LoadError, Resident};
 use super::turns::Turns;
 use super::{Changed, Error, Options};
 use crate::domain::book::query::{LeadFilter, OwnerSelector};
@@ -128,7 +128,7 @@ impl Books {
             metrics::get().book_evicted();
             bytes -= size;
         }
-        metrics::get().books(places.len(), bytes);
+        metrics::get().books(places.len(), bytes, self.options.memory_budget_bytes);
     }
 
     fn now(&self) -> u64 {
@@ -137,7 +137,11 @@ impl Books {
 
     async fn load(&self, id: &AccountId) -> Result<Account, LoadError> {
         let began = Instant::now();
-        let resident = Arc::new(Resident::load(&self.store, id.clone(), self.options.memory_budget_bytes).await?);
+        let loaded = Resident::load(&self.store, id.clone(), self.options.memory_budget_bytes).await;
+        if let Err(error @ LoadError::TooLarge { .. }) = &loaded {
+            tracing::warn!(account = %id, %error, "an account is refused");
+        }
+        let resident = Arc::new(loaded?);
         metrics::get().book_loaded(began.elapsed());
         let leads = || resident.read(|book| book.total(&OwnerSelector::Any, &LeadFilter::default()));
         tracing::debug!(account = %id, leads = leads(), bytes = resident.bytes(), "an account was loaded");
@@ -148,12 +152,7 @@ impl Books {
 
     /// Refuses an account that has outgrown the budget since it was loaded.
     fn admit(&self, account: &Account) -> Result<(), Error> {
-        let needed = account.resident.bytes();
-        if needed > self.options.memory_budget_bytes {
-            Err(Error::TooLarge { needed, budget: self.options.memory_budget_bytes })
-        } else {
-            Ok(())
-        }
+        Ok(resident::fits(account.resident.bytes(), self.options.memory_budget_bytes)?)
     }
 
     /// Takes back the place of an account that could not be loaded, unless somebody else waits for it.

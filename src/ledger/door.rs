@@ -18,6 +18,7 @@ use crate::domain::change::kind_of;
 use crate::domain::command::Command;
 use crate::domain::fact::Commit;
 use crate::domain::ids::AccountId;
+use crate::domain::intent::intents_of;
 use crate::domain::outcome::Answer;
 use crate::domain::published::is_published;
 use crate::metrics;
@@ -277,6 +278,7 @@ fn count(batch: &[Pending], decided: &Decided) {
         metrics::get().written(pending.command.action.name());
     }
     for commit in &decided.commits {
+        metrics::get().intended(intents_of(commit).count());
         for same in commit.facts.chunk_by(|one, other| kind_of(one) == kind_of(other)) {
             if let Some(kind) = same.first().and_then(kind_of) {
                 metrics::get().changed(commit.origin.source.as_str(), kind.as_str(), same.len() as u64);

@@ -11,6 +11,7 @@ use super::recorded::Stretch;
 use crate::domain::book::{Book, DoesNotFollow};
 use crate::domain::fact::Commit;
 use crate::domain::ids::{AccountId, Revision};
+use crate::metrics;
 use crate::store::{self, Readable, Store, Tx};
 
 /// Facts read from the log at once.
@@ -233,16 +234,20 @@ async fn load_book(at: &impl Readable, id: &AccountId, budget: usize) -> Result<
             return Ok(());
         }
         until_check = LEADS_UNTIL_CHECK;
-        check(&book, budget)
+        fits(book.bytes(), budget)
     })
     .await?;
-    check(&book, budget)?;
+    fits(book.bytes(), budget)?;
     Ok(book)
 }
 
-fn check(book: &Book, budget: usize) -> Result<(), LoadError> {
-    let needed = book.bytes();
-    if needed > budget { Err(LoadError::TooLarge { needed, budget }) } else { Ok(()) }
+/// Refuses an account that alone needs more than the budget.
+pub(super) fn fits(needed: usize, budget: usize) -> Result<(), LoadError> {
+    if needed <= budget {
+        return Ok(());
+    }
+    metrics::get().book_refused();
+    Err(LoadError::TooLarge { needed, budget })
 }
 
 #[cfg(test)]

@@ -55,7 +55,12 @@ impl<'a> Maker<'a> {
 
     pub(super) fn counter(&mut self, name: Text, unit: Text, attributes: Attributes, meaning: Text) -> Counter<u64> {
         self.made.push(Entry { name, kind: Kind::Counter, unit, attributes, meaning });
-        self.meter.u64_counter(name).with_unit(unit).with_description(meaning).build()
+        let counter = self.meter.u64_counter(name).with_unit(unit).with_description(meaning).build();
+        if attributes.is_empty() {
+            // What has never happened is seen not to have, and the first time it does is a rise.
+            counter.add(0, &[]);
+        }
+        counter
     }
 
     pub(super) fn level(

@@ -40,6 +40,7 @@ pub(super) struct Door {
     pub(super) lock_wait: Histogram<f64>,
     pub(super) writes: Counter<u64>,
     pub(super) changes: Counter<u64>,
+    pub(super) intents: Counter<u64>,
 }
 
 impl Door {
@@ -65,6 +66,12 @@ impl Door {
                 &["source", "kind"],
                 "Changes of owners: through which door they came, and what they did",
             ),
+            intents: make.counter(
+                "ownership.intents",
+                "{intent}",
+                &[],
+                "Members whom others are to tell of the leads that a request gave them",
+            ),
         }
     }
 }
@@ -74,8 +81,10 @@ impl Door {
 pub(super) struct Books {
     pub(super) resident: Gauge<u64>,
     pub(super) memory: Gauge<u64>,
+    pub(super) memory_limit: Gauge<u64>,
     pub(super) load_duration: Histogram<f64>,
     pub(super) evictions: Counter<u64>,
+    pub(super) refusals: Counter<u64>,
     pub(super) read_index_wait: Histogram<f64>,
 }
 
@@ -89,12 +98,24 @@ impl Books {
                 &[],
                 "Memory held for accounts, as accounted to the budget",
             ),
+            memory_limit: make.gauge(
+                "ownership.books.memory.limit",
+                "By",
+                &[],
+                "The budget: memory that there may be for accounts",
+            ),
             load_duration: make.latency(
                 "ownership.book.load.duration",
                 &[],
                 "Time to load an account from the database",
             ),
             evictions: make.counter("ownership.book.evictions", "{book}", &[], "Accounts dropped from memory"),
+            refusals: make.counter(
+                "ownership.book.refusals",
+                "{refusal}",
+                &[],
+                "Uses of an account that alone is larger than the budget",
+            ),
             read_index_wait: make.latency("ownership.read_index.wait", &[], "Time a strict read waited to be fresh"),
         }
     }

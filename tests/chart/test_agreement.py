@@ -29,15 +29,25 @@ def metrics():
     return set(re.findall(r"`((?:ownership|rpc)_[a-z_]+)`", page("metrics")))
 
 
-def looked_at():
-    """The metrics of alerts and dashboard."""
-    queries = [rule["expr"] for group in yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
-    panels = json.loads((CHART / "files" / "dashboard.json").read_text())["panels"]
-    queries += [target["expr"] for panel in panels for target in panel.get("targets", [])]
-    # Names stand before what narrows them down, labels stand within; `ownership:...` is made by the rules themselves.
-    bare = [re.sub(r"\{.*?\}|by \(.*?\)|on \(.*?\)|#.*", " ", query) for query in queries]
+def metrics_in(queries):
+    # Names stand before what narrows them down, labels stand within or are arguments; `ownership:...` is made by the rules themselves.
+    bare = [re.sub(r"\{.*?\}|by \(.*?\)|on \(.*?\)|\".*?\"|#.*", " ", query) for query in queries]
     names = {name for query in bare for name in re.findall(r"\b(?:ownership|rpc)_[a-z_]+\b", query)}
     return {re.sub(r"_(bucket|count|sum)$", "", name) for name in names}
+
+
+def on_alerts():
+    groups = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["groups"]
+    return metrics_in(rule["expr"] for group in groups for rule in group["rules"])
+
+
+def on_panels():
+    panels = json.loads((CHART / "files" / "dashboard.json").read_text())["panels"]
+    return metrics_in(target["expr"] for panel in panels for target in panel.get("targets", []))
+
+
+def in_runbooks():
+    return metrics_in(path.read_text() for path in (ROOT / "docs" / "runbooks").glob("Ownership*.md"))
 
 
 def keys():
@@ -57,8 +67,13 @@ def keys_of_schema(of, path=""):
     return {key for name, below in of["properties"].items() for key in keys_of_schema(below, f"{path}.{name}".lstrip("."))}
 
 
-def test_every_metric_that_is_looked_at_is_there():
+@pytest.mark.parametrize("looked_at", [on_alerts, on_panels, in_runbooks])
+def test_every_metric_that_is_looked_at_is_there(looked_at):
     assert looked_at() and looked_at() <= metrics(), looked_at() - metrics()
+
+
+def test_every_metric_that_is_there_is_on_a_panel():
+    assert on_panels() == metrics(), metrics() - on_panels()
 
 
 def test_every_key_of_the_configuration_has_its_value():

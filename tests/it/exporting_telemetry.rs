@@ -9,9 +9,12 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use ownership::metrics::{self, Kind};
+use pb::NewLead;
 use pb::lead_service_client::LeadServiceClient;
 
+use crate::support::issuer::{Issuer, KeyFile, claims};
 use crate::support::nats::Nats;
+use crate::support::raw::{frame, post, post_form};
 use crate::support::*;
 
 #[tokio::test]
@@ -40,11 +43,74 @@ async fn a_collector_sees_each_call_down_to_its_statements_and_counts_it_by_meth
     }
     assert!(!format!("{spans:?}").contains("s3cret"), "what people write is not exported");
     let calls = collector.calls();
-    let counted = |code: &str| {
-        let found = calls.iter().find(|((of, with), _)| of.contains(method) && with.contains(&format!("\"{code}\"")));
-        found.map(|(_, count)| *count)
-    };
+    let counted = |code: &str| calls.get(&(method.to_owned(), code.to_owned())).copied();
     assert_eq!((counted("OK"), counted("NOT_FOUND")), (Some(1), Some(1)), "{calls:?}");
+}
+
+#[tokio::test]
+async fn every_call_is_counted_once_with_the_code_that_it_really_ended_with() {
+    let (collector, issuer) = (Collector::default(), Issuer::new("one"));
+    let keys = KeyFile::of(&[&issuer]);
+    let setup = one_replica().trusting(&keys, &issuer.service()).set("telemetry.otlp_endpoint", collector.start());
+    let forbidden = format!("Bearer {}", issuer.token(&claims("member", "acme")));
+    setup
+        .check(async |world| {
+            let (account, url) = (world.account(), world.url(0).to_owned());
+            account.members(["anna"]).await;
+            account.leads(["L1"]).await;
+            let active = async |method: &str| {
+                Scraped::of(&world.replicas[0].ask("/metrics").await.1).reading("ownership_calls_active", &[method])
+            };
+            drop(account.watch().open().await);
+            let held = world.sql().await.hold_head(&account.id).await;
+            let waits = tokio::spawn(account.assign("L1", "anna").into_future());
+            eventually("a write waits", async || (active("Assign\"").await == 1.0).then_some(())).await;
+            waits.abort();
+            eventually("all have gone", async || (active("").await == 0.0).then_some(())).await;
+            drop(held);
+            for (service, method, token) in [
+                ("OwnershipService", "GetOwner", ""),
+                ("LeadService", "RegisterLeads", &*forbidden),
+                ("OwnershipService", "Nothing", &*forbidden),
+            ] {
+                let headers = [("authorization", token)];
+                let path = format!("/leadflip.ownership.v1.{service}/{method}");
+                post(&url, &path, if token.is_empty() { &[] } else { &headers }, frame(&[])).await;
+            }
+            // None of these is a call of the contract.
+            assert!(run(&["healthcheck", "--server", &url], &[]).status.success());
+            post(&url, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &[], frame(&[])).await;
+            assert_eq!(post_form(&url, "/leadflip.ownership.v1.OwnershipService/Assign").await.as_u16(), 415);
+            let drained = account.watch().open().await;
+            world.replicas[0].terminate();
+            drained.end().await.1.is("DRAINING");
+            world.replicas[0].ended(Duration::from_secs(20)).await.expect("it exits");
+            let calls: Vec<_> = collector.calls().into_iter().collect();
+            let calls: Vec<_> =
+                calls.iter().map(|((of, code), n)| (of.rsplit('/').next().unwrap(), &**code, *n)).collect();
+            assert_eq!(
+                calls,
+                [
+                    ("_OTHER", "UNIMPLEMENTED", 1),
+                    ("RegisterLeads", "OK", 1),
+                    ("RegisterLeads", "PERMISSION_DENIED", 1),
+                    ("UpsertMembers", "OK", 1),
+                    ("Assign", "CANCELLED", 1),
+                    ("GetOwner", "UNAUTHENTICATED", 1),
+                    ("WatchOwnerChanges", "CANCELLED", 1),
+                    ("WatchOwnerChanges", "UNAVAILABLE", 1),
+                ]
+            );
+            world.restart(0);
+        })
+        .await;
+    let told =
+        [format!("{:?}", collector.spans()), format!("{:?}", collector.metrics()), format!("{:?}", collector.lines())];
+    for (what, text) in ["the spans", "the metrics", "the lines"].into_iter().zip(&told) {
+        assert!(text.len() > 2, "{what} are exported");
+        // How every token begins.
+        says_nothing_of(&["eyJ", "Bearer"], what, text);
+    }
 }
 
 /// Texts that people wrote, secrets, and ids of accounts, members and leads.
@@ -63,15 +129,18 @@ fn says_nothing_of(private: &[&str], what: &str, text: &str) {
 async fn exercise(world: &World) {
     let account = world.account_named("acme-account");
     account.members(["anna"]).await;
-    account.leads(["lead-of-acme", "lead-of-acme-2"]).await;
+    let known = [("note".to_owned(), "s3cret".to_owned())].into();
+    account.register([NewLead { stage: "s3cret".to_owned(), attributes: known, ..lead("lead-of-acme") }]).ok().await;
+    account.leads(["lead-of-acme-2"]).await;
     let mut watch = account.watch().earliest().open().await;
-    account.assign("lead-of-acme", "anna").reason("s3cret").ok().await;
+    let assign = account.assign("lead-of-acme", "anna").reason("s3cret");
+    assign.with(|request| request.notify_new_owner = Some(true)).ok().await;
     account.bulk([to("lead-of-acme-2", "anna")]).ok().await;
     account.unassign("lead-of-acme-2").ok().await;
     account.owner("lead-of-acme").ok().await;
     account.assign("nosuch", "anna").refused().await.is("LEAD_NOT_FOUND");
     account.list(of("anna")).ok().await;
-    watch.until(5).await;
+    watch.until(6).await;
 }
 
 /// A broker that wants to know who publishes.
@@ -92,14 +161,11 @@ fn kind_of(metric: &Metric) -> Kind {
 }
 
 /// What nothing is measured of as long as nothing goes wrong, or for a while.
-const SELDOM: [&str; 11] = [
-    "ownership.door.batches.split",
-    "ownership.book.evictions",
+const SELDOM: [&str; 8] = [
     "ownership.store.retries",
     "ownership.trimmed.rows",
     "ownership.events.failures",
     "ownership.events.lost",
-    "ownership.unassigned.overdue",
     "ownership.identity.refusals",
     "ownership.identity.renewals",
     // On SQLite there is no other replica.
@@ -125,6 +191,7 @@ async fn a_collector_and_prometheus_see_every_metric_of_the_page_and_nothing_pri
             for metric in collector.metrics().iter().filter(|metric| !metric.name.starts_with("otel.")) {
                 let entry = all.get(&*metric.name).unwrap_or_else(|| panic!("{metric:?} is not in the list"));
                 assert_eq!((entry.kind, entry.unit), (kind_of(metric), &*metric.unit), "{metric:?}");
+                assert!(attributes_of(metric).is_subset(&entry.attributes.iter().copied().collect()), "{metric:?}");
             }
             let text = world.replicas[0].ask("/metrics").await.1;
             let scraped = Scraped::of(&text);
@@ -134,6 +201,11 @@ async fn a_collector_and_prometheus_see_every_metric_of_the_page_and_nothing_pri
                 "{:?} are not all of {names:?}",
                 scraped.kinds
             );
+            for entry in all.values() {
+                let told_apart = scraped.labels.get(&prometheus_name(entry)).cloned().unwrap_or_default();
+                let by: BTreeSet<_> = entry.attributes.iter().map(|attribute| attribute.replace('.', "_")).collect();
+                assert!(told_apart.is_subset(&by), "{}: {told_apart:?}", entry.name);
+            }
             for entry in all.values().filter(|entry| !SELDOM.contains(&entry.name)) {
                 assert!(
                     collector.metrics().iter().any(|metric| metric.name == entry.name),
@@ -144,6 +216,7 @@ async fn a_collector_and_prometheus_see_every_metric_of_the_page_and_nothing_pri
             }
             assert_eq!(scraped.reading("ownership_changes_total", &["kind=\"assigned\"", "source=\"api\""]), 2.0);
             assert_eq!(scraped.reading("ownership_unassigned_leads", &[]), 1.0);
+            assert_eq!(scraped.reading("ownership_intents_total", &[]), 1.0);
             let failed = ["Assign\"", "rpc_response_status_code=\"NOT_FOUND\""];
             assert_eq!(scraped.reading("rpc_server_call_duration_seconds_count", &failed), 1.0);
             says_nothing_of(&PRIVATE, "what is scraped", &text);

@@ -116,6 +116,9 @@ async fn an_account_larger_than_the_budget_is_refused_and_others_are_not() {
             let refused = refused.is("ACCOUNT_TOO_LARGE").says("budget_bytes", 1024 * 1024);
             assert!(refused.number("needed_bytes") > 1024 * 1024);
             assert_eq!(small.owner_of("L1").await, None);
+            let counted = Scraped::of(&world.replicas[0].ask("/metrics").await.1);
+            assert!(counted.reading("ownership_book_refusals_total", &[]) > 0.0);
+            assert_eq!(counted.reading("ownership_books_memory_limit_bytes", &[]), 1024.0 * 1024.0);
             // With memory enough, nothing is lost: the verifier looks at both.
             world.set("memory.budget_bytes", 512 * 1024 * 1024);
             world.restart(0);

@@ -40,7 +40,7 @@ pub struct Completed<S> {
 }
 
 /// Completes the status in headers or trailers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Completion {
     max_request_bytes: usize,
     /// Whether the call is for one of our services, and not for one whose statuses belong to another contract.

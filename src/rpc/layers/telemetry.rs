@@ -116,9 +116,17 @@ impl AtEnd for Option<Call> {
     }
 }
 
+impl Call {
+    /// The code it ended with. One that nobody has told yet is the caller's doing, who has gone, unless a panic tears the call down.
+    fn ended_with(&self) -> Code {
+        if self.code == Code::Cancelled && std::thread::panicking() { Code::Internal } else { self.code }
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
-        let (name, failed) = (name_of(self.code), is_our_fault(self.code));
+        let code = self.ended_with();
+        let (name, failed) = (name_of(code), is_our_fault(code));
         self.span.record("rpc.response.status_code", name);
         if failed {
             self.span.record("error.type", name);
@@ -194,6 +202,9 @@ impl Extractor for Headers<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     #[test]
@@ -211,5 +222,25 @@ mod tests {
             "leadflip.ownership.v1.LeadService/GetLead"
         );
         assert_eq!(call("/anything/else").unwrap().method, OTHER);
+    }
+
+    #[test]
+    fn a_call_that_a_panic_tears_down_is_our_fault_and_one_whose_caller_has_gone_is_not() {
+        struct Torn<'a>(Call, &'a Cell<Option<Code>>);
+        impl Drop for Torn<'_> {
+            fn drop(&mut self) {
+                self.1.set(Some(self.0.ended_with()));
+            }
+        }
+        let ended = Cell::new(None);
+        let torn = || Torn(Call::begin(&Request::builder().uri("/a/b").body(()).unwrap()).unwrap(), &ended);
+        drop(torn());
+        assert_eq!(ended.get(), Some(Code::Cancelled));
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            let _torn = torn();
+            panic!("within a stream");
+        }));
+        assert!(panic.is_err());
+        assert_eq!(ended.get(), Some(Code::Internal));
     }
 }

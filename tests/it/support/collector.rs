@@ -1,6 +1,6 @@
 //! A collector: what the service tells about itself, as somebody else hears it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point::Value};
@@ -63,10 +64,7 @@ impl Collector {
             assert_eq!(metric.unit, "s");
             let Some(Data::Histogram(histogram)) = &metric.data else { panic!("{metric:?}") };
             for point in &histogram.data_points {
-                let attribute = |key: &str| {
-                    let found = point.attributes.iter().find(|attribute| attribute.key == key).expect(key);
-                    format!("{:?}", found.value)
-                };
+                let attribute = |key: &str| text_of(&point.attributes, key).expect(key).to_owned();
                 calls.insert((attribute("rpc.method"), attribute("rpc.response.status_code")), point.count);
             }
         }
@@ -110,6 +108,26 @@ impl Collector {
         })
         .await;
     }
+}
+
+/// The text that an attribute says.
+fn text_of<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
+    let found = attributes.iter().find(|attribute| attribute.key == key)?;
+    match found.value.as_ref()?.value.as_ref()? {
+        any_value::Value::StringValue(text) => Some(text),
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+/// By what the readings of a metric are told apart.
+pub fn attributes_of(metric: &Metric) -> BTreeSet<&str> {
+    let attributes: Vec<_> = match metric.data.as_ref().unwrap() {
+        Data::Gauge(gauge) => gauge.data_points.iter().map(|point| &point.attributes).collect(),
+        Data::Sum(sum) => sum.data_points.iter().map(|point| &point.attributes).collect(),
+        Data::Histogram(histogram) => histogram.data_points.iter().map(|point| &point.attributes).collect(),
+        other => panic!("{other:?}"),
+    };
+    attributes.into_iter().flatten().map(|attribute| attribute.key.as_str()).collect()
 }
 
 fn value(point: &NumberDataPoint) -> u64 {

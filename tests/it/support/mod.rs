@@ -41,7 +41,7 @@ pub use account::{
     Account, Change, anybody, card_ids, duty, lead, lead_ids, member, nobody, nobodys, of, owned, to, with,
 };
 pub use call::{Call, Rpc, When};
-pub use collector::Collector;
+pub use collector::{Collector, attributes_of};
 pub use ownership_proto::v1 as pb;
 pub use pb::{ChangeKind, FailureMode, Outcome, Source, Standing};
 pub use refusal::{Refusal, refusal};

@@ -1,7 +1,7 @@
 //! Requests that no generated client would send, straight over HTTP/2.
 
 use h2::client;
-use http::Request;
+use http::{Request, StatusCode};
 use prost::bytes::{BufMut, Bytes, BytesMut};
 use tokio::net::TcpStream;
 use tonic::Status;
@@ -22,11 +22,17 @@ pub async fn post(url: &str, path: &str, headers: &[(&str, &str)], body: Bytes) 
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = exchange(url, request.body(()).unwrap(), body).await.expect("an answer over HTTP/2");
-    answer.unwrap_or_else(|| panic!("{path} answers without a gRPC status"))
+    let (_, status) = exchange(url, request.body(()).unwrap(), body).await.expect("an answer over HTTP/2");
+    status.unwrap_or_else(|| panic!("{path} answers without a gRPC status"))
 }
 
-async fn exchange(url: &str, request: Request<()>, body: Bytes) -> Result<Option<Status>, h2::Error> {
+/// Posts what is no gRPC to a path, as the form of a web page would; returns the status of HTTP.
+pub async fn post_form(url: &str, path: &str) -> StatusCode {
+    let request = Request::post(format!("{url}{path}")).header("content-type", "application/x-www-form-urlencoded");
+    exchange(url, request.body(()).unwrap(), Bytes::from_static(b"a=b")).await.expect("an answer over HTTP/2").0
+}
+
+async fn exchange(url: &str, request: Request<()>, body: Bytes) -> Result<(StatusCode, Option<Status>), h2::Error> {
     let socket = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
     let (sender, connection) = client::handshake(socket).await?;
     let connection = tokio::spawn(connection);
@@ -40,5 +46,5 @@ async fn exchange(url: &str, request: Request<()>, body: Bytes) -> Result<Option
     }
     let trailers = incoming.trailers().await?.unwrap_or_default();
     connection.abort();
-    Ok(Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers)))
+    Ok((head.status, Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers))))
 }

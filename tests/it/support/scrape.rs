@@ -23,21 +23,24 @@ pub fn prometheus_name(entry: &Entry) -> String {
 pub struct Scraped {
     /// What kind each metric is, by name.
     pub kinds: BTreeMap<String, String>,
-    /// By what readings are told apart.
-    pub labels: BTreeSet<String>,
+    /// By what the readings of each are told apart, but for the buckets of histograms.
+    pub labels: BTreeMap<String, BTreeSet<String>>,
     lines: Vec<String>,
 }
 
 impl Scraped {
     pub fn of(text: &str) -> Self {
-        let mut scraped = Self { kinds: BTreeMap::new(), labels: BTreeSet::new(), lines: Vec::new() };
+        let mut scraped = Self { kinds: BTreeMap::new(), labels: BTreeMap::new(), lines: Vec::new() };
         for line in text.lines() {
             if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|line| line.split_once(' ')) {
                 scraped.kinds.insert(name.to_owned(), kind.to_owned());
             } else if !line.starts_with('#') {
-                let labels = line.split_once('{').map_or("", |(_, rest)| rest.rsplit_once('}').unwrap().0);
-                let names = labels.split("\",").filter_map(|label| label.split_once('='));
-                scraped.labels.extend(names.map(|(name, _)| name.to_owned()));
+                let (name, labels) =
+                    line.split_once('{').map_or((line, ""), |(name, rest)| (name, rest.rsplit_once('}').unwrap().0));
+                let name = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+                let labels =
+                    labels.split("\",").filter_map(|label| label.split_once('=')).map(|(label, _)| label.to_owned());
+                scraped.labels.entry(name.to_owned()).or_default().extend(labels.filter(|label| label != "le"));
                 scraped.lines.push(line.to_owned());
             }
         }
