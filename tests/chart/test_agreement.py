@@ -7,7 +7,7 @@ import tomllib
 import pytest
 import yaml
 
-from chart import CASES, CHART, ROOT, kind, objects
+from chart import CASES, CHART, ROOT, Refused, kind, objects, with_values
 
 # Keys that follow from other values, and those that no installation of the chart uses.
 FROM_VALUES = {
@@ -81,6 +81,13 @@ def test_every_key_of_the_configuration_has_its_value():
     free = keys_of_schema(schema["definitions"]["config"])
     assert not free & (FROM_VALUES | UNUSED)
     assert free | FROM_VALUES | UNUSED == keys()
+
+
+@pytest.mark.parametrize("key", sorted(FROM_VALUES))
+def test_no_variable_comes_over_what_follows_from_values(key):
+    variable = f"OWNERSHIP__{key.upper().replace('.', '__')}"
+    with pytest.raises(Refused, match=f"extraEnv: {variable} follows from other values"):
+        with_values({"extraEnv": [{"name": variable, "value": "x"}]})
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,10 +1,12 @@
 """What holds for every supported installation."""
 
+import re
 import tomllib
 
 import pytest
+import yaml
 
-from chart import CASES, kind, labels_of, objects, only, ours, pod_of, pods, selects, text, with_values
+from chart import CASES, CHART, containers, helm, kind, labels_of, objects, only, ours, pod_of, pods, selects, text, values_of, with_values
 
 every_case = pytest.mark.parametrize("case", CASES)
 POSTGRES = [case for case in CASES if case not in ("defaults", "sqlite")]
@@ -339,17 +341,25 @@ def test_extensions_arrive_where_they_belong():
     assert [one["name"] for one in pod["initContainers"]] == ["migrate", "wait"] and pod["containers"][1]["name"] == "proxy"
 
 
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("release", ["r" * 53, "my-ownership-of-the-european-customers-of-leadflip-eu"])
+def test_names_and_labels_fit_however_long_that_of_the_installation_is(case, release):
+    rendered = [one for one in yaml.safe_load_all(helm("template", release, CHART, "--namespace", "crm", "--values", values_of(case))) if one]
+    for one in rendered:
+        assert re.fullmatch("[a-z]([-a-z0-9]{0,61}[a-z0-9])?", one["metadata"]["name"])
+        assert all(len(value) <= 63 for value in (one["metadata"].get("labels") or {}).values())
+    assert len({(one["kind"], one["metadata"]["name"]) for one in rendered}) == len(rendered)
+
+
 @every_case
-def test_no_environment_variable_is_named_twice(case):
-    for container in ours(objects(case)):
-        names = [variable["name"] for variable in container.get("env", [])]
-        assert len(names) == len(set(names))
-
-
-def test_names_fit_however_long_that_of_the_installation_is():
-    for fullname in ("x" * 40, "y" * 63):
-        for one in with_values({"fullnameOverride": fullname}, "gitops"):
-            assert len(one["metadata"]["name"]) <= 63
+def test_nothing_is_there_twice_in_a_pod(case):
+    for pod in pods(objects(case)):
+        for named in (containers(pod), pod.get("volumes", []), *(one.get("env", []) for one in containers(pod))):
+            names = [one["name"] for one in named]
+            assert len(names) == len(set(names)), names
+        for container in containers(pod):
+            mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+            assert len(mounts) == len(set(mounts)), mounts
 
 
 def test_extra_objects_may_be_text():

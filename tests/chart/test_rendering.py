@@ -69,6 +69,27 @@ def test_the_schema_has_the_values_and_what_a_chart_above_adds():
     with_values({"global": {"region": "eu"}, "enabled": True})
 
 
+def closed(schema, path=""):
+    """The objects whose keys the chart knows, but for those of the configuration and of probes, which are the service's and Kubernetes'."""
+    if schema.get("additionalProperties") is False:
+        yield path, schema
+    for name, below in (schema.get("properties", {}) | schema.get("definitions", {})).items():
+        if name not in ("config", "probe"):
+            yield from closed(below, f"{path}/{name}")
+
+
+def test_no_value_can_be_taken_away_by_null():
+    free = {"/global", "/enabled", "/migrations/ttlSecondsAfterFinished"}
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    missing = {f"{path}/{key}" for path, one in closed(schema) for key in one["properties"].keys() - set(one.get("required", []))}
+    assert missing == free
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_upgrade_renders_what_an_installation_does(case):
+    assert text(case, "--is-upgrade") == text(case)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_notes_say_how_to_make_the_first_call(case):
     notes = helm("install", "ownership", CHART, "--namespace", "crm", "--values", values_of(case), "--dry-run=client").partition("\nNOTES:\n")[2]
