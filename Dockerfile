@@ -1,7 +1,11 @@
 # syntax=docker/dockerfile:1
 
+# By their tags, which move; a release names both by digest: --build-arg RUNTIME=...@sha256:...
+ARG TOOLCHAIN=rust:1.95.0-bookworm
+ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
+
 # The image with make and a C compiler, which jemalloc and SQLite are built with.
-FROM rust:1.95.0-bookworm AS build
+FROM ${TOOLCHAIN} AS build
 # rust-toolchain.toml would have rustup fetch what only developers need.
 ENV RUSTUP_TOOLCHAIN=1.95.0
 # Here, because cargo reads from .cargo/config.toml of the directory it runs in how jemalloc gives memory back.
@@ -15,7 +19,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     && mkdir /image/data
 
 # The C library of the same Debian, certificates of public authorities, and nothing else: no shell.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM ${RUNTIME}
 LABEL org.opencontainers.image.title="ownership" \
       org.opencontainers.image.description="Who owns which lead: the ownership service of the Leadflip CRM." \
       org.opencontainers.image.licenses="Apache-2.0"
