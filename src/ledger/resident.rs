@@ -70,7 +70,8 @@ impl Resident {
         Ok(Self::with(id, book, budget))
     }
 
-    fn with(id: AccountId, book: Book, budget: usize) -> Self {
+    /// An account whose book is there.
+    pub(super) fn with(id: AccountId, book: Book, budget: usize) -> Self {
         Self {
             id,
             reached: AtomicI64::new(book.revision().0),
