@@ -76,6 +76,15 @@ def chart(title, meaning, unit, queries, limit=None):
     return panel("timeseries", title, meaning, defaults, options, queries, overrides)
 
 
+def latency(title, meaning, queries):
+    """As a chart; what takes milliseconds on most days and seconds on a bad one can be read on both."""
+    made = chart(title, meaning, "s", queries)
+    defaults = made["fieldConfig"]["defaults"]
+    del defaults["min"]
+    defaults["custom"] |= {"scaleDistribution": {"type": "log", "log": 10}, "fillOpacity": 0}
+    return made
+
+
 def number(title, meaning, unit, query, *steps):
     """How it is now, in the colour of the highest step that it reaches."""
     thresholds = [{"color": color, "value": value} for color, value in steps or [("text", None)]]
@@ -103,14 +112,14 @@ ROWS = [
     ]]),
     ("Calls", [[
         chart("Calls", "By method.", "reqps", {"{{method}}": short(rate(f"{CALLS}_count", "rpc_method"))}),
-        chart("Failed calls", "By the fault of the service, by method and code. A watch always ends so, unless its caller ends it.", "reqps",
-              {"{{method}} {{rpc_response_status_code}}": short(rate(f"{CALLS}_count", "rpc_method, rpc_response_status_code", 'error_type!=""'))}),
+        chart("Failed calls", "By the fault of the service, by method. A watch always ends so, unless its caller ends it.", "reqps",
+              {"{{method}}": short(rate(f"{CALLS}_count", "rpc_method", 'error_type!=""'))}),
     ], [
-        chart("Duration, p50", "By method, without streams.", "s", {"{{method}}": short(quantile(0.5, CALLS, "rpc_method", UNARY))}),
-        chart("Duration, p99", "By method, without streams.", "s", {"{{method}}": short(quantile(0.99, CALLS, "rpc_method", UNARY))}),
+        latency("Duration, p50", "By method, without streams.", {"{{method}}": short(quantile(0.5, CALLS, "rpc_method", UNARY))}),
+        latency("Duration, p99", "By method, without streams.", {"{{method}}": short(quantile(0.99, CALLS, "rpc_method", UNARY))}),
     ], [
-        chart("Refused calls", "By the fault of the caller, by code.", "reqps",
-              {"{{rpc_response_status_code}}": rate(f"{CALLS}_count", "rpc_response_status_code", 'error_type="", rpc_response_status_code!="OK"')}),
+        chart("Codes other than OK", "Of calls that failed, and of those that were refused by the fault of the caller.", "reqps",
+              {"{{rpc_response_status_code}}": rate(f"{CALLS}_count", "rpc_response_status_code", 'rpc_response_status_code!="OK"')}),
         chart("Under way", "Calls that have begun and not ended, watches among them.", "short", {"{{pod}}": each("sum", "ownership_calls_active")}),
     ]]),
     ("Identity", [[
@@ -136,9 +145,9 @@ ROWS = [
         chart("Transactions tried again, and taken apart", "Tried again for others that were in the way, by name; taken apart for a defect.", "cps",
               {"{{transaction}}": rate("ownership_store_retries_total", "transaction"), "taken apart": rate("ownership_door_batches_split_total")}),
     ], [
-        chart("Wait for a transaction", "From the arrival of a write.", "s", quantiles("ownership_door_wait_seconds")),
-        chart("Wait for the lock of the account", "High where several replicas write one account, or connections are scarce.", "s",
-              quantiles("ownership_head_lock_wait_seconds")),
+        latency("Wait for a transaction", "From the arrival of a write.", quantiles("ownership_door_wait_seconds")),
+        latency("Wait for the lock of the account", "High where several replicas write one account, or connections are scarce.",
+                quantiles("ownership_head_lock_wait_seconds")),
     ]]),
     ("Books", [[
         chart("Memory of accounts", "As accounted to the budget, and the budget of a replica.", "bytes",
@@ -148,8 +157,8 @@ ROWS = [
               {"loaded": rate("ownership_book_load_duration_seconds_count"), "dropped": rate("ownership_book_evictions_total"),
                "too large": rate("ownership_book_refusals_total")}),
     ], [
-        chart("Time to load an account", "The first call waits for it.", "s", quantiles("ownership_book_load_duration_seconds")),
-        chart("Wait of strict reads", "Until the head of the account is known and reached.", "s", quantiles("ownership_read_index_wait_seconds")),
+        latency("Time to load an account", "The first call waits for it.", quantiles("ownership_book_load_duration_seconds")),
+        latency("Wait of strict reads", "Until the head of the account is known and reached.", quantiles("ownership_read_index_wait_seconds")),
     ]]),
     ("Database", [[
         chart("Connections", "In use and idle, and how many there may be.", "short",
@@ -161,7 +170,7 @@ ROWS = [
     ]]),
     ("Watches", [[
         chart("Open watches", "By replica.", "short", {"{{pod}}": each("sum", "ownership_watch_active")}),
-        chart("From a change to its watches", "Once the replica knows of it.", "s", quantiles("ownership_watch_lag_seconds")),
+        latency("From a change to its watches", "Once the replica knows of it.", quantiles("ownership_watch_lag_seconds")),
         chart("Wakes between replicas", "Sent and received, and accounts that were looked at for them. None without NATS: replicas poll.", "cps",
               {"{{what}}": rate("ownership_wakes_total", "what")}),
     ]]),
@@ -173,7 +182,7 @@ ROWS = [
     ], [
         chart("Failures and losses", "Attempts that failed, by kind; accounts that are published again, by what happened.", "cps",
               {"{{kind}}": rate("ownership_events_failures_total", "kind", 'kind!="outrun"'), "{{how}}": rate("ownership_events_lost_total", "how")}),
-        chart("Time of NATS for an event", "Until it is acknowledged.", "s", quantiles("ownership_events_append_duration_seconds")),
+        latency("Time of NATS for an event", "Until it is acknowledged.", quantiles("ownership_events_append_duration_seconds")),
         chart("Connected to NATS", "1 for yes.", "short", {"{{pod}}": each("max", "ownership_events_connected")}),
     ]]),
 ]  # fmt: skip

@@ -106,6 +106,13 @@ def ticks(highest, unit):
     return [step * at for at in range(math.ceil(highest / step * 0.999) + 1)]
 
 
+def powers(values):
+    """Powers of ten, from one that is not above the lowest to one that is not below the highest."""
+    values = [value for value in values if value > 0] or [1]
+    lowest, highest = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return [10.0**power for power in range(lowest, max(highest, lowest + 1) + 1)]
+
+
 # --- drawing
 
 
@@ -144,18 +151,20 @@ def pieces(line, step):
 
 
 class Frame:
-    """Where values stand: between two moments, and from zero to a highest value."""
+    """Where values stand: between two moments, and between the lowest and the highest mark, by themselves or by their logarithms."""
 
-    def __init__(self, prometheus, box, highest):
-        self.prometheus, (self.x, self.y, self.width, self.height), self.highest = prometheus, box, highest
+    def __init__(self, prometheus, box, marks, log=False):
+        self.prometheus, (self.x, self.y, self.width, self.height) = prometheus, box
+        self.scale = (lambda value: math.log10(max(value, marks[0]))) if log else float
+        self.lowest, self.highest = self.scale(marks[0]), self.scale(marks[-1])
 
     def across(self, at):
         return self.x + self.width * (at - self.prometheus.start) / (self.prometheus.end - self.prometheus.start)
 
     def up(self, value):
-        return self.y + self.height * (1 - value / self.highest)
+        return self.y + self.height * (self.highest - self.scale(value)) / (self.highest - self.lowest)
 
-    def draw(self, picture, line, color, opacity=0.1, **style):
+    def draw(self, picture, line, color, opacity, **style):
         for piece in pieces(line, self.prometheus.step):
             places = [(self.across(at), self.up(value)) for at, value in piece]
             ground = [(places[-1][0], self.y + self.height), (places[0][0], self.y + self.height)]
@@ -196,11 +205,13 @@ def draw_chart(picture, panel, box, prometheus):
     x, y, width, height = box
     lines = [line for target in panel["targets"] for line in prometheus.lines(target)]
     named = legend_lines([name for name, _ in lines], width - 24)
-    unit = panel["fieldConfig"]["defaults"]["unit"]
-    marks = ticks(max((value for _, line in lines for _, value in line), default=0), unit)
+    defaults = panel["fieldConfig"]["defaults"]
+    unit, log = defaults["unit"], "scaleDistribution" in defaults["custom"]
+    values = [value for _, line in lines for _, value in line]
+    marks = powers(values) if log else ticks(max(values, default=0), unit)
     left = 12 + max(wide(UNITS[unit](mark)) for mark in marks)
     below = 24 + 15 * len(named)
-    frame = Frame(prometheus, (x + left, y + 30, width - left - 14, height - 30 - below), marks[-1])
+    frame = Frame(prometheus, (x + left, y + 30, width - left - 14, height - 30 - below), marks, log)
     for mark in marks:
         picture.line([(frame.x, frame.up(mark)), (frame.x + frame.width, frame.up(mark))], "#e5e7eb")
         picture.text(frame.x - 6, frame.up(mark) + 3.5, UNITS[unit](mark), text_anchor="end", fill="#6b7280")
@@ -210,7 +221,8 @@ def draw_chart(picture, panel, box, prometheus):
     colors = {name: COLORS[at % len(COLORS)] for at, (name, _) in enumerate(lines)}
     limits = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
     for name, line in lines:
-        frame.draw(picture, line, colors[name], **({"opacity": 0, "stroke_dasharray": "6 4"} if name in limits else {}))
+        style = {"opacity": 0, "stroke_dasharray": "6 4"} if name in limits else {"opacity": defaults["custom"]["fillOpacity"] / 100}
+        frame.draw(picture, line, colors[name], **style)
     if not lines:
         picture.text(x + width / 2, y + height / 2, "No data", text_anchor="middle", fill="#9ca3af", font_size=13)
     for row, line in enumerate(named):
@@ -231,8 +243,8 @@ def draw_number(picture, panel, box, prometheus):
     last = line[-1][1]
     reached = [step for step in defaults["thresholds"]["steps"] if step["value"] is None or last >= step["value"]]
     color = STEPS[reached[-1]["color"]]
-    frame = Frame(prometheus, (x + 1, y + height * 0.62, width - 2, height * 0.38 - 1), max(value for _, value in line) or 1)
-    frame.draw(picture, line, color, opacity=0.15)
+    frame = Frame(prometheus, (x + 1, y + height * 0.62, width - 2, height * 0.38 - 1), [0, max(value for _, value in line) or 1])
+    frame.draw(picture, line, color, 0.15)
     picture.text(x + width / 2, y + 58, UNITS[defaults["unit"]](last), text_anchor="middle", fill=color, font_size=26, font_weight="bold")
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 import yaml
@@ -104,6 +105,13 @@ def test_the_dashboard_has_the_rows_and_every_panel_a_place_of_its_own():
         for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
     ]
     assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
+
+
+def test_the_picture_in_the_docs_has_every_panel():
+    picture = (ROOT / "docs" / "dashboard.svg").read_text()
+    missing = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"] if f">{escape(panel['title'])}</text>" not in picture]
+    assert not missing, "helm/picture/run draws it anew"
+    assert "](dashboard.svg)" in (ROOT / "docs" / "operating.md").read_text()
 
 
 def test_every_panel_says_what_it_shows_and_in_what_unit():
