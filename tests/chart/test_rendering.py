@@ -93,7 +93,7 @@ def test_an_upgrade_renders_what_an_installation_does(case):
 @pytest.mark.parametrize("case", CASES)
 def test_the_notes_say_how_to_make_the_first_call(case):
     notes = helm("install", "ownership", CHART, "--namespace", "crm", "--values", values_of(case), "--dry-run=client").partition("\nNOTES:\n")[2]
-    assert "kubectl --namespace crm port-forward service/ownership 50051:" in notes
-    assert ("ownership list --any" if case == "defaults" else "OwnershipService/CountByOwner") in notes
+    way, call = ("exec deployment/ownership -- ownership", "ownership list --any") if case == "defaults" else ("port-forward service/ownership 50051:", "OwnershipService/CountByOwner")
+    assert f"kubectl --namespace crm {way}" in notes and call in notes
     assert ("DEVELOPMENT" in notes) == (case == "defaults")
     assert ("-plaintext" in notes) == (case == "external-migrations")
