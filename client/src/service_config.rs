@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::retry::{FAILURE, FULL, SUCCESS};
 use crate::{Options, Retry};
 
-const PUBLISHED: &str = include_str!("../../proto/ownership/v1/service_config.json");
+const PUBLISHED: &str = include_str!("../../proto/leadflip/ownership/v1/service_config.json");
 /// The one method that has no use for a policy: whoever watches goes on at a position, which a channel knows nothing of.
 const WATCH: &str = "leadflip.ownership.v1.OwnershipService/WatchOwnerChanges";
 

@@ -9,7 +9,7 @@ import grpc from '@grpc/grpc-js'
 import protoLoader from '@grpc/proto-loader'
 import protobuf from 'protobufjs'
 
-const SERVICE_CONFIG = readFileSync('proto/ownership/v1/service_config.json', 'utf8')
+const SERVICE_CONFIG = readFileSync('proto/leadflip/ownership/v1/service_config.json', 'utf8')
 // Milliseconds for a call, all repetitions together.
 const DEADLINE = 5_000
 // Why a watch may end that can go on. The first is no reason of the service: the way to it broke.

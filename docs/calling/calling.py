@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 
 from leadflip.ownership.v1 import ownership_pb2, ownership_service_pb2 as pb, ownership_service_pb2_grpc as rpc
 
-SERVICE_CONFIG = pathlib.Path("proto/ownership/v1/service_config.json").read_text()
+SERVICE_CONFIG = pathlib.Path("proto/leadflip/ownership/v1/service_config.json").read_text()
 # Seconds for a call, all repetitions together.
 DEADLINE = 5
 # Why a watch may end that can go on. The first is no reason of the service: the way to it broke.

@@ -37,6 +37,7 @@ fn main() -> Result<()> {
 fn compile() -> Result<Compiler> {
     let mut files =
         fs::read_dir(PACKAGE_DIR)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "proto"));
     files.sort();
     let mut compiler = Compiler::new([".", "vendor"])?;
     compiler.include_imports(true).open_files(files)?;

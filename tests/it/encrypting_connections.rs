@@ -242,7 +242,7 @@ async fn the_doctor_reads_certificates_and_keys_as_the_service_does() {
         .check(async |world| {
             assert_eq!(diagnosis(world, "keys"), ("ok".to_owned(), "1 to check tokens with".to_owned()));
             let (verdict, found) = diagnosis(world, "certificate");
-            assert!(verdict == "warn" && found == "good for 1 d", "of those of a day: {verdict} {found}");
+            assert!(verdict == "warn" && found.starts_with("good for "), "of those of a day: {verdict} {found}");
             keys.say("{}");
             let (verdict, found) = diagnosis(world, "keys");
             assert!(verdict == "fail" && found.contains("not a JSON Web Key Set"), "{verdict} {found}");
