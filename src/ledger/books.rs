@@ -26,10 +26,10 @@ pub(super) struct Account {
     used: AtomicU64,
 }
 
-/// A place for an account. Those who want it while it is loaded wait for the same load.
 /// Accounts that may share a transaction, where the store has only one at a time.
 const DOORS_THAT_MEET: usize = 64;
 
+/// A place for an account. Those who want it while it is loaded wait for the same load.
 type Place = OnceCell<Arc<Account>>;
 
 /// The accounts in memory.

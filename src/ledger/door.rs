@@ -203,7 +203,16 @@ impl Writer {
         begun: Result<Tx, store::Error>,
     ) -> Result<Vec<Result<Answer, Error>>, Failure> {
         let tx = begun?;
-        let decided = within(self.prepare(&tx, batch)).await?;
+        let decided = match within(self.prepare(&tx, batch)).await {
+            Ok(decided) => decided,
+            Err(failure) => {
+                if matches!(failure, Failure::TooLarge { .. }) {
+                    // Nothing was written, and nothing is wrong with what others have.
+                    tx.end().await?;
+                }
+                return Err(failure);
+            }
+        };
         if decided.is_empty() {
             tx.end().await?;
             return Ok(decided.answers);
@@ -234,6 +243,8 @@ impl Writer {
         let Decided { commits, touched, used, .. } = &decided;
         if !decided.is_empty() {
             store::write(tx, account, &Written { commits, touched, used, at: locked.now }).await?;
+        } else if locked.is_new {
+            store::heads::forget_new(tx, account).await?;
         }
         Ok(decided)
     }

@@ -78,6 +78,14 @@ impl Recent {
             self.heap -= heap_bytes(&oldest);
             self.to_pass_on -= bytes_to_pass_on(&oldest);
         }
+        self.let_go_of_stretches();
+    }
+
+    /// Lets go of what nobody can ask for any more: it would keep commits that are counted no longer.
+    fn let_go_of_stretches(&mut self) {
+        if let Some(first) = self.commits.front() {
+            self.stretches.retain(|kept| kept.after().next() >= first.revision);
+        }
     }
 
     fn is_too_much(&self) -> bool {
@@ -308,7 +316,7 @@ mod tests {
         assert_eq!(watched.passed_on(|_| Bytes::new()).len(), 100_000, "made once");
         assert!(recent.bytes() >= own + 100_000, "{} after {own}", recent.bytes());
         recent.push(commit(1_001, MAX_FACTS, 0));
-        recent.stretches.clear();
+        assert!(recent.stretches.is_empty());
         assert!(recent.bytes() >= 100_000, "watchers hold it still");
         drop(watched);
         assert_eq!(recent.bytes(), recent.own_bytes());

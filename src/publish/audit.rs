@@ -38,11 +38,13 @@ pub(super) struct Audit<'a> {
     stream: &'a Stream,
     /// How it was when it was looked at last.
     seen: State,
+    /// Where it began the time before that. What was published late is noted late, by a second or two.
+    began: i64,
 }
 
 impl<'a> Audit<'a> {
     pub(super) fn new(store: &'a Store, stream: &'a Stream) -> Self {
-        Self { store, stream, seen: State::default() }
+        Self { store, stream, seen: State::default(), began: 0 }
     }
 
     /// Looks for what is lost, and has it published again. `known` is the furthest place that was known before the stream was asked
@@ -51,12 +53,14 @@ impl<'a> Audit<'a> {
         let State { incarnation, first, last, ref holes, full } = *state;
         let at = |sequence| Position { incarnation, sequence };
         let beyond = Position { sequence: known.sequence.saturating_add(1), ..known };
-        self.mend("created anew", (Position::default(), at(0)), Timestamp::default()).await?;
-        self.mend("put back", (at(last), beyond), Timestamp::default()).await?;
+        // What is older than anything the stream keeps would not be in it either.
+        let kept_since = self.kept_since().await?;
+        self.mend("created anew", (Position::default(), at(0)), kept_since).await?;
+        self.mend("put back", (at(last), beyond), kept_since).await?;
+        let (old, began) = if self.seen.incarnation == incarnation { (self.began, self.seen.first) } else { (0, 0) };
         if !full {
-            // Up to what was there the last time, everything is known to have grown old.
-            let old = if self.seen.incarnation == incarnation { self.seen.first } else { 0 };
-            self.mend("purged", (at(old - 1), at(first)), self.kept_since().await?).await?;
+            // Up to there everything is known to have grown old.
+            self.mend("purged", (at(old - 1), at(first)), kept_since).await?;
         }
         if *holes != self.seen.holes {
             for some in holes.chunks(1_000) {
@@ -64,7 +68,7 @@ impl<'a> Audit<'a> {
                 self.mark("deleted", &lost).await?;
             }
         }
-        self.seen = state.clone();
+        (self.seen, self.began) = (state.clone(), began);
         Ok(())
     }
 

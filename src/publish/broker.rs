@@ -178,6 +178,11 @@ impl Broker {
         self.link.client.server_info().version
     }
 
+    /// The largest message it takes.
+    fn largest_message(&self) -> usize {
+        self.link.client.server_info().max_payload
+    }
+
     /// Whether the stream is there. Fails if it is not as it must be.
     pub(super) async fn find(&self, wanted: &Stream) -> Result<bool, Error> {
         stream::find(self, wanted).await

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::ids::AccountId;
 use crate::store::outbox::Published;
@@ -58,7 +58,9 @@ impl Settlement {
         let fresh = published.into_values().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, published)| published);
         let published: Vec<_> = fresh.collect();
         for some in published.chunks(AT_ONCE) {
-            if let Err(error) = settle(&self.store, some).await {
+            // What hangs is not noted later either.
+            let settled = timeout(FRESH, settle(&self.store, some)).await;
+            if let Err(error) = settled.unwrap_or(Err(store::Error::TimedOut)) {
                 tracing::debug!(error = &error as &dyn std::error::Error, "what was published stays in the outbox");
             }
         }

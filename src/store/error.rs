@@ -80,9 +80,7 @@ pub(super) fn of_commit(error: DbErr) -> Error {
     match class_of(&error) {
         Class::Conflict => Error::Conflict(error),
         // A server that answers with an error of its own has rolled back.
-        Class::Unavailable | Class::Other if code_of(&error).is_some_and(|code| !code.starts_with("57P")) => {
-            error.into()
-        }
+        Class::Unavailable | Class::Other if code_of(&error).is_some_and(|code| !leaves_it_open(&code)) => error.into(),
         Class::Unavailable | Class::Other => Error::CommitUnknown(error),
     }
 }
@@ -110,17 +108,31 @@ fn class_of(error: &DbErr) -> Class {
     }
 }
 
-/// By SQLSTATE on Postgres and by extended result code on SQLite; the two do not overlap.
+/// Whether a COMMIT that fails like this may have happened: a server that went away, a disk that did not say what it has.
+fn leaves_it_open(code: &str) -> bool {
+    code.starts_with("57P") || sqlite_code(code) == Some(SQLITE_IOERR)
+}
+
+const SQLITE_IOERR: u32 = 10;
+
+/// By SQLSTATE on Postgres and by result code on SQLite.
 fn class_of_code(code: &str) -> Class {
-    match code {
-        // Serialization failure, deadlock, lock timeout; SQLITE_BUSY, LOCKED, LOCKED_SHAREDCACHE, BUSY_SNAPSHOT.
-        "40001" | "40P01" | "55P03" | "5" | "6" | "262" | "517" => Class::Conflict,
-        // Shutdown, crash, starting up, cancelled by a timeout, read-only after a failover, too many connections, disk full;
+    match (sqlite_code(code), code) {
+        // SQLITE_BUSY, LOCKED; serialization failure, deadlock, lock timeout.
+        (Some(5 | 6), _) | (None, "40001" | "40P01" | "55P03") => Class::Conflict,
         // SQLITE_IOERR, FULL, CANTOPEN.
-        "57P01" | "57P02" | "57P03" | "57014" | "25006" | "53300" | "53100" | "10" | "13" | "14" => Class::Unavailable,
-        code if code.len() == 5 && code.starts_with("08") => Class::Unavailable,
+        (Some(SQLITE_IOERR | 13 | 14), _) => Class::Unavailable,
+        // Shutdown, crash, starting up, cancelled by a timeout, read-only after a failover, too many connections, disk full.
+        (None, "57P01" | "57P02" | "57P03" | "57014" | "25006" | "53300" | "53100") => Class::Unavailable,
+        (None, code) if code.starts_with("08") => Class::Unavailable,
         _ => Class::Other,
     }
+}
+
+/// The result code of SQLite without what extends it: a SQLSTATE has five characters, and no code of SQLite that many.
+fn sqlite_code(code: &str) -> Option<u32> {
+    let code: u32 = code.parse().ok().filter(|_| code.len() < 5)?;
+    Some(code & 0xff)
 }
 
 fn code_of(error: &DbErr) -> Option<String> {
@@ -133,5 +145,28 @@ fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
         | DbErr::Query(RuntimeErr::SqlxError(cause)) => Some(cause),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_say_what_can_be_done() {
+        // SQLITE_BUSY_SNAPSHOT, LOCKED_SHAREDCACHE and BUSY; their likes on Postgres.
+        for code in ["517", "262", "5", "40001", "55P03"] {
+            assert!(matches!(class_of_code(code), Class::Conflict), "{code}");
+        }
+        // SQLITE_IOERR_READ, IOERR_FSYNC, IOERR_WRITE, FULL and CANTOPEN_ISDIR; a lost connection, a shutdown.
+        for code in ["266", "1034", "778", "13", "526", "08006", "57P01"] {
+            assert!(matches!(class_of_code(code), Class::Unavailable), "{code}");
+        }
+        // SQLITE_CONSTRAINT_UNIQUE, CORRUPT; a unique violation.
+        for code in ["2067", "11", "23505"] {
+            assert!(matches!(class_of_code(code), Class::Other), "{code}");
+        }
+        assert!(["57P01", "1034"].into_iter().all(leaves_it_open), "it may have happened");
+        assert!(!["13", "53100", "40001"].into_iter().any(leaves_it_open), "it has not");
     }
 }

@@ -30,6 +30,8 @@ pub struct Locked {
     pub head: Head,
     /// The time by the clock of the database, and never before the account's last change.
     pub now: Timestamp,
+    /// Whether it is there only since it was locked.
+    pub is_new: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -61,7 +63,14 @@ pub async fn lock(tx: &Tx, account: &AccountId) -> Result<Locked, Error> {
     let unless_known = OnConflict::column(Column::AccountId).do_nothing().to_owned();
     Entity::insert(row).on_conflict(unless_known).exec_without_returning(&tx.inner).await?;
     let missing = || Error::Unreadable { table: "account_head", what: "no row that was just written".into() };
-    try_lock(tx, account).await?.ok_or_else(missing)
+    Ok(Locked { is_new: true, ..try_lock(tx, account).await?.ok_or_else(missing)? })
+}
+
+/// Takes away the head of an account that was locked and is new, and to which nothing is written: the transaction may be committed for
+/// others.
+pub async fn forget_new(tx: &Tx, account: &AccountId) -> Result<(), Error> {
+    Entity::delete_many().filter(Column::AccountId.eq(account.as_str())).exec(&tx.inner).await?;
+    Ok(())
 }
 
 async fn try_lock(tx: &Tx, account: &AccountId) -> Result<Option<Locked>, Error> {
@@ -75,6 +84,7 @@ async fn try_lock(tx: &Tx, account: &AccountId) -> Result<Option<Locked>, Error>
             history_floor: Revision(history_floor),
         },
         now: Timestamp(Ord::max(clock, changed_at)),
+        is_new: false,
     }))
 }
 

@@ -145,6 +145,24 @@ async fn what_has_only_grown_too_old_is_not_published_again_and_its_chain_goes_o
 }
 
 #[tokio::test]
+async fn what_had_grown_too_old_for_a_stream_that_was_deleted_is_not_missed_in_the_next_one() {
+    let mut nats = Nats::start();
+    with_accounts(one_replica(), &mut nats, async |world, accounts, nats| {
+        eventually("the outbox is empty", async || (outbox(world).await == 0).then_some(())).await;
+        let young = &accounts[1];
+        let longer_ago = "update published set published_at = published_at - 1300000000000";
+        world.sql().await.run(format!("{longer_ago} where account_id <> '{}'", young.id)).await;
+        nats.jetstream().await.delete_stream(STREAM).await.unwrap();
+        let told = |log: &str| log.lines().filter(|line| line.contains("has lost events")).count();
+        eventually("one is missed", async || (told(&world.replicas[0].log()) > 0).then_some(())).await;
+        eventually("it is mended", async || (outbox(world).await == 0).then_some(())).await;
+        assert!(read(nats).await.iter().all(|message| message.event.account_id == young.id));
+        assert_eq!(told(&world.replicas[0].log()), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_lost_while_no_server_runs_is_found_when_one_starts() {
     let mut nats = Nats::start();
     with_accounts(one_replica(), &mut nats, async |world, _, nats| {

@@ -159,6 +159,18 @@ async fn a_broker_without_jetstream_is_named_and_what_waits_is_published_once_th
 }
 
 #[tokio::test]
+async fn a_broker_that_does_not_take_our_largest_messages_is_named_before_the_first_of_them_comes() {
+    let with = |limit: &str| format!("{JETSTREAM}\nmax_payload: {limit}");
+    let mut nats = Nats::start_configured(&with("64KB"));
+    let told = ("different", "max_payload is 65536 and must be at least 524288");
+    is_told(publishing_to(&nats.url()), &mut nats, told, async |_, nats| {
+        nats.configure(&with("1MB"));
+        nats.restart();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_account_without_jetstream_is_named_too() {
     let accounts = |with: &str| {
         format!("{JETSTREAM}\naccounts {{ A {{ {with} users: [{{ user: service, password: s3cret }}] }} }}")

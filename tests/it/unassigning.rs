@@ -50,3 +50,21 @@ async fn a_lead_that_is_not_known_cannot_be_unassigned() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_refused_of_an_account_that_nobody_knows_leaves_nothing_while_others_write() {
+    check(async |world| {
+        let account = world.account();
+        account.members(["anna"]).await;
+        let calls = (0..50).map(async |number| {
+            let lead = format!("L{number}");
+            let unknown = world.account();
+            tokio::join!(async { account.register([owned(&lead, "anna")]).ok().await }, async {
+                unknown.unassign(&lead).refused().await
+            },)
+        });
+        futures::future::join_all(calls).await;
+        assert_eq!(world.sql().await.number("select count(*) from account_head where revision = 0").await, 0);
+    })
+    .await;
+}

@@ -45,18 +45,21 @@ pub(super) async fn prepare(broker: &Broker, wanted: &Stream, known: i64) -> Res
         Some(found) => found,
         None => create(broker, wanted, known).await?,
     };
-    fits(&found, wanted)
+    fits(broker, &found, wanted)
 }
 
 /// Whether the stream is there. Fails if it is not as it must be.
 pub(super) async fn find(broker: &Broker, wanted: &Stream) -> Result<bool, Error> {
     let found = info(broker, wanted).await?;
-    found.as_ref().map_or(Ok(()), |found| fits(found, wanted))?;
+    found.as_ref().map_or(Ok(()), |found| fits(broker, found, wanted))?;
     Ok(found.is_some())
 }
 
-fn fits(found: &Info, wanted: &Stream) -> Result<(), Error> {
-    let differences = differences(&found.config, wanted);
+fn fits(broker: &Broker, found: &Info, wanted: &Stream) -> Result<(), Error> {
+    let largest = broker.largest_message();
+    let any_size = largest >= MAX_MESSAGE_BYTES as usize;
+    let of_server = check("max_payload", any_size, &largest, || format!("at least {MAX_MESSAGE_BYTES}"));
+    let differences: Vec<_> = differences(&found.config, wanted).into_iter().chain(of_server).collect();
     if differences.is_empty() {
         return Ok(());
     }
@@ -67,7 +70,7 @@ fn fits(found: &Info, wanted: &Stream) -> Result<(), Error> {
 pub(super) async fn state(broker: &Broker, wanted: &Stream) -> Result<State, Error> {
     let gone = || Error::NoStream(wanted.name.clone());
     let found = info(broker, wanted).await?.ok_or_else(gone)?;
-    fits(&found, wanted)?;
+    fits(broker, &found, wanted)?;
     let state = &found.state;
     let holes = if state.deleted_count.unwrap_or_default() > 0 { holes(broker).await? } else { Vec::new() };
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
