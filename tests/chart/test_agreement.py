@@ -83,6 +83,13 @@ def test_every_key_of_the_configuration_has_its_value():
     assert free | FROM_VALUES | UNUSED == keys()
 
 
+@pytest.mark.parametrize("key", ["door.writers", "database.max_connections"])
+def test_what_the_chart_compares_has_the_default_of_the_service(key):
+    default = re.search(rf"^\| `{key}`<br>.*?\| number \| `(\d+)`", page("configuration"), re.M)[1]
+    section, name = key.split(".")
+    assert f'dig "{section}" "{name}" {default} .Values.config' in (CHART / "templates" / "validate.yaml").read_text()
+
+
 @pytest.mark.parametrize("key", sorted(FROM_VALUES))
 def test_no_variable_comes_over_what_follows_from_values(key):
     variable = f"OWNERSHIP__{key.upper().replace('.', '__')}"

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import pytest
 import yaml
 
-from chart import CHART, ROOT, kind, objects, only
+from chart import CHART, ROOT, kind, objects, only, with_values
 
 HERE = Path(__file__).parent
 PROMTOOL = os.environ.get("OWNERSHIP_TEST_PROMTOOL", "promtool")
@@ -20,7 +20,9 @@ RULES = CHART / "files" / "alerts.yaml"
 DASHBOARD = CHART / "files" / "dashboard.json"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
-RULE_GROUPS = yaml.safe_load(RULES.read_text())["groups"]
+# As they are for a day without an owner.
+RULE_TEXT = RULES.read_text().replace("UNASSIGNED_AFTER", "86400")
+RULE_GROUPS = yaml.safe_load(RULE_TEXT)["groups"]
 ALERTS = sorted({rule["alert"] for group in RULE_GROUPS for rule in group["rules"] if "alert" in rule})
 
 
@@ -75,8 +77,14 @@ def test_links_between_pages_lead_somewhere():
 
 def test_the_installed_rules_name_their_namespace_and_where_the_pages_are():
     spec = only(kind(objects("production"), "PrometheusRule"))["spec"]
-    expected = RULES.read_text().replace("NAMESPACE", "crm").replace("RUNBOOKS", "https://docs.leadflip.example/ownership/runbooks")
+    expected = RULE_TEXT.replace("NAMESPACE", "crm").replace("RUNBOOKS", "https://docs.leadflip.example/ownership/runbooks")
     assert spec == yaml.safe_load(expected)
+
+
+def test_the_installed_rules_have_the_threshold_of_the_values():
+    rules = only(kind(with_values({"metrics": {"prometheusRule": {"unassignedAfterSeconds": 2000000}}}, "production"), "PrometheusRule"))["spec"]["groups"]
+    (overdue,) = [rule for group in rules for rule in group["rules"] if rule.get("alert") == "OwnershipUnassignedOverdue"]
+    assert overdue["expr"].endswith("(ownership_unassigned_age_seconds) > 2000000\n")
 
 
 def test_the_installed_dashboard_is_the_one_that_was_made():

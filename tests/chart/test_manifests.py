@@ -246,7 +246,9 @@ def test_the_hook_needs_nothing_that_the_chart_makes(case):
     job = only(kind(objects(case), "Job"))
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     pod = pod_of(job)
-    assert "serviceAccountName" not in pod and ["secret"] == [key for volume in pod["volumes"] for key in volume if key != "name"]
+    brought_along = [volume["name"] for volume in yaml.safe_load(values_of(case).read_text()).get("extraVolumes", [])]
+    assert "serviceAccountName" not in pod
+    assert ["secret"] == [key for volume in pod["volumes"] if volume["name"] not in brought_along for key in volume if key != "name"]
     assert "envFrom" not in pod["containers"][0]
 
 
@@ -255,6 +257,8 @@ def test_a_job_that_differs_has_another_name_because_jobs_cannot_be_changed():
         return only(kind(with_values(values, "gitops"), "Job"))["metadata"]["name"]
 
     assert name({}) == name({"replicaCount": 3}) != name({"image": {"tag": "0.2.0"}})
+    # The labels of its pods are part of what cannot be changed.
+    assert name({}) != name({"commonLabels": {"team": "crm"}})
     assert only(kind(objects("gitops"), "Job"))["metadata"]["annotations"] == {"argocd.argoproj.io/sync-wave": "-1"}
 
 
@@ -263,6 +267,17 @@ def test_migrations_may_have_a_role_of_their_own():
         return pod_of(only(kind(objects(case), "Job")))["volumes"][0]["secret"]["secretName"]
 
     assert (secret("postgres"), secret("production")) == ("ownership-db-app", "ownership-db-owner")
+
+
+@pytest.mark.parametrize("case", ["postgres", "gitops", "init-container"])
+def test_migrations_have_the_files_that_the_url_of_the_database_may_name(case):
+    volume, mount = {"name": "ca", "configMap": {"name": "ca"}}, {"name": "ca", "mountPath": "/ca", "readOnly": True}
+    of_the_service = {"name": "tmp", "mountPath": "/cache"}
+    rendered = with_values({"extraVolumes": [volume], "extraVolumeMounts": [mount, of_the_service]}, case)
+    (pod,) = [pod for pod in pods(rendered) if any(one["name"] == "migrate" for one in containers(pod))]
+    migrate = only(migrations(rendered))["volumeMounts"]
+    assert mount in migrate and of_the_service not in migrate and pod["volumes"].count(volume) == 1
+    assert of_the_service in server_of(rendered)["volumeMounts"]
 
 
 # --- where the data is
@@ -305,7 +320,21 @@ def test_the_network_policy_covers_every_pod_and_every_port(case):
     assert let_in == {port["containerPort"] for port in server_of(rendered)["ports"]}
     assert all(rule["from"] for rule in policy["ingress"])
     let_out = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-    assert let_out == {"production": {53, 5432, 4222, 4317, 50051}, "init-container": {53, 5432, 4222, 8443, 50051}}[case]
+    # 5353 is where the pods of OpenShift's DNS listen.
+    assert let_out == {53, 5353, 50051} | {"production": {5432, 4222, 4317}, "init-container": {5432, 4222, 8443}}[case]
+
+
+def test_what_the_production_example_opens_to_the_outside_lets_the_outside_in():
+    rendered = objects("production")
+    (callers,) = [rule["from"] for rule in only(kind(rendered, "NetworkPolicy"))["spec"]["ingress"] if rule["ports"] == [{"port": 50051}]]
+    spaces = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in callers if "namespaceSelector" in peer]
+    gateways = {parent["namespace"] for parent in only(kind(rendered, "GRPCRoute"))["spec"]["parentRefs"]}
+    assert gateways <= set(spaces) and any("ipBlock" in peer for peer in callers)
+    # The Gateway encrypts what it sends on, to the name in the certificate.
+    policy = only(kind(rendered, "BackendTLSPolicy"))["spec"]
+    services = [one["metadata"]["name"] for one in kind(rendered, "Service")]
+    assert [target["name"] in services for target in policy["targetRefs"]] == [True]
+    assert policy["validation"]["hostname"] in only(kind(rendered, "Certificate"))["spec"]["dnsNames"]
 
 
 def test_the_test_pod_asks_the_service_by_the_protocol_it_speaks_and_shows_what_it_has_to():
@@ -335,7 +364,7 @@ def test_extensions_arrive_where_they_belong():
     assert pod["priorityClassName"] == "business" and pod["nodeSelector"] == {"pool": "general"} and pod["tolerations"]
     assert only(kind(rendered, "Certificate"))["spec"]["dnsNames"] == ["ownership.crm.svc", "ownership-headless.crm.svc"]
     for one in rendered:
-        if one["kind"] != "Certificate":
+        if one["kind"] not in ("Certificate", "BackendTLSPolicy"):
             assert one["metadata"]["labels"]["team"] == "crm" and one["metadata"]["annotations"]["contact"] == "crm@leadflip.example"
     pod = pod_of(only(kind(objects("init-container"), "Deployment")))
     assert [one["name"] for one in pod["initContainers"]] == ["migrate", "wait"] and pod["containers"][1]["name"] == "proxy"

@@ -95,6 +95,17 @@ REAL = {"development": False}
         ("defaults", {"resources": {"limits": {"memory": "2Gi"}}}, "resources.requests.memory: must be resources.limits.memory"),
         ("production", {"metrics": {"podMonitor": {"enabled": True}}}, "metrics: serviceMonitor and podMonitor would scrape everything twice"),
         ("production", {"grpcRoute": {"parentRefs": []}}, "grpcRoute.parentRefs: name the Gateway that the route belongs to"),
+        ("sqlite", {"grpcRoute": {"enabled": True, "parentRefs": [{"name": "x"}]}}, "grpcRoute: certificates of callers end at the Gateway. Set auth.jwt.issuer"),
+        ("sqlite", {"auth": {"services": ["a", "ownership"]}}, "auth.services, auth.admins: the service gives itself the names ownership and anonymous"),
+        ("sqlite", {"auth": {"admins": ["anonymous"]}}, "auth.services, auth.admins: the service gives itself the names ownership and anonymous"),
+        ("sqlite", {"auth": {"admins": ["spiffe://leadflip/ns/crm/sa/board"]}}, "auth.services, auth.admins: a name stands there twice"),
+        ("sqlite", {"auth": {"services": ["a", "a"]}}, "auth.services, auth.admins: a name stands there twice"),
+        ("postgres", {"config": {"door": {"writers": 10}}}, "config.door.writers: must be less than config.database.max_connections"),
+        ("postgres", {"config": {"database": {"max_connections": 4}}}, "config.door.writers: must be less than config.database.max_connections"),
+        ("production", {"metrics": {"prometheusRule": {"runbookBaseUrl": ""}}}, "metrics.prometheusRule.runbookBaseUrl: say where docs/runbooks is published"),
+        ("production", {"metrics": {"prometheusRule": {"runbookBaseUrl": "docs/runbooks"}}}, "at '/metrics/prometheusRule/runbookBaseUrl'"),
+        ("production", {"metrics": {"prometheusRule": {"unassignedAfterSeconds": 0}}}, "at '/metrics/prometheusRule/unassignedAfterSeconds'"),
+        ("postgres", {"extraVolumes": [{"name": "x"}], "extraVolumeMounts": [{"name": "x", "mountPath": "/etc/ownership/migration"}]}, "something is mounted at"),
     ],
 )
 def test_is_refused(case, values, said):

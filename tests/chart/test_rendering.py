@@ -1,17 +1,18 @@
 """Each supported installation is what it was, and what Kubernetes takes."""
 
 import os
+import re
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from chart import CASES, CHART, GOLDEN, HELM_3, helm, objects, text, values_of, with_values
+from chart import CASES, CHART, GOLDEN, HELM_3, ROOT, helm, objects, text, values_of, with_values
 
 # The oldest that the chart is for, the newest, and one between.
 VERSIONS = ["1.29", "1.33", "1.37"]
 # Of the Gateway API, the Prometheus Operator and cert-manager, which have their schemas elsewhere.
-FOREIGN = {"GRPCRoute", "ServiceMonitor", "PodMonitor", "PrometheusRule", "Certificate"}
+FOREIGN = {"GRPCRoute", "ServiceMonitor", "PodMonitor", "PrometheusRule", "Certificate", "BackendTLSPolicy"}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -97,3 +98,19 @@ def test_the_notes_say_how_to_make_the_first_call(case):
     assert f"kubectl --namespace crm {way}" in notes and call in notes
     assert ("DEVELOPMENT" in notes) == (case == "defaults")
     assert ("-plaintext" in notes) == (case == "external-migrations")
+
+
+def test_the_notes_show_the_contract_to_grpcurl_where_the_service_does_not():
+    def call(reflection):
+        values = ["--values", values_of("postgres"), "--set", f"config.server.reflection={reflection}"]
+        return helm("install", "ownership", CHART, *values, "--dry-run=client").partition("\n  grpcurl ")[2]
+
+    assert "-proto" in call("false") and "-proto" not in call("true")
+    imports, contract = re.findall(r"-import-path (\S+)", call("false")), re.search(r"-proto (\S+)", call("false"))[1]
+    missing, seen = [contract], set()
+    while missing:
+        seen.add(one := missing.pop())
+        (there,) = [ROOT / path / one for path in imports if (ROOT / path / one).exists()]
+        # Those of protobuf itself are in grpcurl.
+        wanted = set(re.findall(r'^import "(.+)";', there.read_text(), re.M))
+        missing += {name for name in wanted if not name.startswith("google/protobuf/")} - seen

@@ -21,7 +21,7 @@ extraVolumes: there is a volume {{ .name }} already
 {{- $set = append $set .name }}
 {{- end }}
 {{- $volumes := $set }}
-{{- $set = list "/tmp" "/var/lib/ownership" "/etc/ownership" "/etc/ownership/config" }}
+{{- $set = list "/tmp" "/var/lib/ownership" "/etc/ownership" "/etc/ownership/config" "/etc/ownership/migration" }}
 {{- range $files }}{{ $set = append $set (printf "/etc/ownership/%s" .) }}{{ end }}
 {{- range .Values.extraVolumeMounts }}
 {{- if not (has .name $volumes) }}

@@ -1,4 +1,4 @@
-{{- /* `ownership migrate` with the URL of a role that may change the schema: used by the Job and by the init container. */}}
+{{- /* `ownership migrate` with the URL of a role that may change the schema, and the files that it may name: used by the Job and by the init container. */}}
 {{- define "ownership.migrate" -}}
 name: migrate
 {{ include "ownership.container" . }}
@@ -9,6 +9,13 @@ resources:
   {{- toYaml .Values.migrations.resources | nindent 2 }}
 volumeMounts:
   - {name: migration, mountPath: /etc/ownership/migration, readOnly: true}
+  {{- $names := list }}
+  {{- range .Values.extraVolumes }}{{ $names = append $names .name }}{{ end }}
+  {{- range .Values.extraVolumeMounts }}
+  {{- if has .name $names }}
+  - {{ toYaml . | nindent 4 | trim }}
+  {{- end }}
+  {{- end }}
 {{- end }}
 
 {{- define "ownership.migrate.volume" -}}
@@ -28,4 +35,7 @@ containers:
   - {{ include "ownership.migrate" . | nindent 4 | trim }}
 volumes:
   - {{ include "ownership.migrate.volume" . | nindent 4 | trim }}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
