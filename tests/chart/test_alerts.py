@@ -75,6 +75,28 @@ def test_links_between_pages_lead_somewhere():
             assert not anchor or anchor in headings, f"{page.name} leads to {target}#{anchor}"
 
 
+def panels_by_row():
+    rows = {}
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        if panel["type"] == "row":
+            rows[panel["title"]] = of_row = set()
+        else:
+            of_row.add(panel["title"])
+    return rows
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_panel_that_a_page_names_is_on_the_dashboard(alert):
+    rows = panels_by_row()
+    # Commands and code have asterisks of their own.
+    page = re.sub(r"^    .*$|`[^`\n]*`", "", (RUNBOOKS / f"{alert}.md").read_text(), flags=re.M)
+    for passage in re.split(r"\n\n|\n(?=[0-9]+\.|\|)", page):
+        there = set().union(*rows.values())
+        for is_row, name in re.findall(r"([Rr]ow )?(?<!\*)\*([^*\n]+)\*(?!\*)", passage):
+            assert name in (rows if is_row else there), f"{passage}: {name}"
+            there = rows[name] if is_row else there
+
+
 def test_the_installed_rules_name_their_namespace_and_where_the_pages_are():
     spec = only(kind(objects("production"), "PrometheusRule"))["spec"]
     expected = RULE_TEXT.replace("NAMESPACE", "crm").replace("RUNBOOKS", "https://docs.leadflip.example/ownership/runbooks")

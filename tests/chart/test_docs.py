@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from chart import HELM, ROOT
+from chart import CHART, HELM, ROOT
 
 PAGE = ROOT / "docs" / "operating.md"
 
@@ -39,6 +40,31 @@ def printed(command, directory):
     path = f"{Path(HELM).parent}:{os.environ['PATH']}"
     done = subprocess.run(["bash", "-c", command], cwd=directory, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return "\n".join(line.rstrip() for line in done.stdout.splitlines() if line)
+
+
+def code():
+    """The lines of code of the pages that somebody reads who operates the service."""
+    pages = [PAGE, *(ROOT / "docs" / "runbooks").glob("*.md")]
+    return [(page.name, line) for page in pages for line in re.findall(r"^ {4,}\S.*$|`[^`\n]+`", page.read_text(), re.M)]
+
+
+def test_logs_that_are_looked_through_are_whole_and_of_every_pod():
+    # By a label kubectl shows the last ten lines of each pod.
+    asked = [(page, line) for page, line in code() if "logs -l" in line]
+    assert len(asked) > 6
+    for page, line in asked:
+        component = re.search(r"logs -l (\S+,)?app\.kubernetes\.io/component=(\w+) --prefix --tail -1\b", line)
+        assert component and component[2] in ("server", "migration"), f"{page}: {line}"
+        assert component[1] == "app.kubernetes.io/name=ownership,", f"{page}: {line}"
+
+
+def test_helm_waits_longer_than_migrations_may_take():
+    deadline = yaml.safe_load((CHART / "values.yaml").read_text())["migrations"]["activeDeadlineSeconds"]
+    waiting = [(page, line) for page, line in code() if re.search(r"\bhelm (install|upgrade) .*--wait", line)]
+    assert len(waiting) > 1
+    for page, line in waiting:
+        minutes = re.search(r"--wait --timeout (\d+)m\b", line)
+        assert minutes and int(minutes[1]) * 60 > deadline, f"{page}: {line}"
 
 
 def test_commands_print_what_the_page_says(desk):
