@@ -67,12 +67,16 @@ def panel(kind, title, meaning, defaults, options, queries, overrides=()):
     }
 
 
-def chart(title, meaning, unit, queries, limit=None):
-    """Lines over time: queries by legend, one of which may be a limit of the others."""
+def chart(title, meaning, unit, queries, limit=None, right=None):
+    """Lines over time: queries by legend. One may be a limit of the others, and one, with its unit, belong to an axis of its own."""
     defaults = {"unit": unit, "min": 0, "custom": {"fillOpacity": 10, "showPoints": "never"}}
     options = {"legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}
     dashed = [{"id": "custom.lineStyle", "value": {"fill": "dash"}}, {"id": "custom.fillOpacity", "value": 0}]
     overrides = [{"matcher": {"id": "byName", "options": limit}, "properties": dashed}] if limit else []
+    if right:
+        legend, its_unit = right
+        own_axis = [{"id": "custom.axisPlacement", "value": "right"}, {"id": "unit", "value": its_unit}, {"id": "min"}, {"id": "custom.fillOpacity", "value": 0}]
+        overrides.append({"matcher": {"id": "byName", "options": legend}, "properties": own_axis})
     return panel("timeseries", title, meaning, defaults, options, queries, overrides)
 
 
@@ -124,8 +128,9 @@ ROWS = [
     ]]),
     ("Identity", [[
         chart("Calls of somebody who may not make them", "By reason.", "reqps", {"{{reason}}": rate("ownership_identity_refusals_total", "reason")}),
-        chart("Certificates and keys", "Replaced, or what kept them from being.", "cps",
-              {"{{what}} {{outcome}}": rate("ownership_identity_renewals_total", "what, outcome")}),
+        chart("Certificates and keys", "Replaced, or what kept them from being; and for how long the service's certificate is still good.", "cps",
+              {"{{what}} {{outcome}}": rate("ownership_identity_renewals_total", "what, outcome"),
+               "certificate good for": each("min", "ownership_identity_certificate_expires_seconds", "namespace")}, right=("certificate good for", "s")),
     ]]),
     ("Business", [[
         chart("Changes of owners", "By the door they came through.", "cps", {"{{source}}": rate("ownership_changes_total", "source")}),

@@ -93,6 +93,11 @@ impl Metrics {
         self.identity.renewals.add(1, &[KeyValue::new("what", what), KeyValue::new("outcome", outcome)]);
     }
 
+    /// The certificate of the service is good for so many seconds, or has not been for as many.
+    pub fn certificate_expires(&self, seconds: i64) {
+        self.identity.certificate_expires.record(seconds as f64, &[]);
+    }
+
     /// A door committed, or refused, this many requests in one go.
     pub fn door_batched(&self, requests: usize) {
         self.door.batch.record(requests as u64, &[]);

@@ -219,7 +219,8 @@ def draw_chart(picture, panel, box, prometheus):
         picture.line([(frame.across(at), frame.y), (frame.across(at), frame.y + frame.height)], "#f0f1f3")
         picture.text(frame.across(at), frame.y + frame.height + 14, clock(at), text_anchor="middle", fill="#6b7280")
     colors = {name: COLORS[at % len(COLORS)] for at, (name, _) in enumerate(lines)}
-    limits = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
+    overrides = panel["fieldConfig"]["overrides"]
+    limits = {one["matcher"]["options"] for one in overrides if one["properties"][0]["id"] == "custom.lineStyle"}
     for name, line in lines:
         style = {"opacity": 0, "stroke_dasharray": "6 4"} if name in limits else {"opacity": defaults["custom"]["fillOpacity"] / 100}
         frame.draw(picture, line, colors[name], **style)

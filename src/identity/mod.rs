@@ -22,7 +22,7 @@ pub use jsonwebtoken::Algorithm;
 pub use keys::{Error as KeysError, Options as KeyOptions};
 pub use pem::Error as PemError;
 pub use source::Place;
-pub use tls::{Files, PROTOCOL, Tls};
+pub use tls::{Files, PROTOCOL, REPLACED_BEFORE, Tls};
 pub use token::{ClaimNames, Options as TokenOptions, Problem};
 
 use crate::domain::caller::{Accounts, Caller, Role};

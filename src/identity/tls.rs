@@ -16,9 +16,14 @@ use super::certificate::Certificate;
 use super::pem::{self, Error};
 use super::renewal::Renewal;
 use crate::domain::time::Timestamp;
+use crate::metrics;
 
 /// The only protocol that is spoken.
 pub const PROTOCOL: &[u8] = b"h2";
+/// How many days before its end a certificate should have been replaced.
+pub const REPLACED_BEFORE: i64 = 7;
+
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
 /// Where everything is, in PEM.
 #[derive(Debug, Clone)]
@@ -37,7 +42,15 @@ pub struct Files {
 #[derive(Debug)]
 pub struct Tls {
     files: Files,
-    config: RwLock<Arc<ServerConfig>>,
+    used: RwLock<Used>,
+}
+
+/// What was made of the files when they could be used last.
+#[derive(Debug)]
+struct Used {
+    config: Arc<ServerConfig>,
+    expires: Timestamp,
+    fingerprint: [u8; 32],
 }
 
 /// The contents of the files.
@@ -50,40 +63,56 @@ struct Contents {
 impl Tls {
     /// Reads the files, which have to be right.
     pub async fn load(files: Files) -> Result<Self, Error> {
-        let config = files.read().await?.config(&files)?;
-        Ok(Self { files, config: RwLock::new(config) })
+        let used = files.read().await?.used(&files)?;
+        Ok(Self { files, used: RwLock::new(used) })
     }
 
     /// What a new connection is made with.
     pub fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.config.read())
+        Arc::clone(&self.used.read().config)
     }
 
-    /// Follows the files for ever. They are compared by what is in them: a mounted secret is replaced by moving a link, with any
-    /// time of change.
-    pub async fn follow(&self, interval: Duration) {
+    /// Follows the files for ever, and tells for how long the certificate is still good.
+    pub async fn follow(&self, interval: Duration, now: impl Fn() -> Timestamp) {
         let mut renewal = Renewal::of("certificate");
-        let mut seen = self.files.read().await.ok().map(|contents| contents.fingerprint());
+        self.warn_of_end(now());
         loop {
+            metrics::get().certificate_expires(self.seconds_left(now()));
             sleep(interval).await;
-            match self.files.read().await {
-                Ok(contents) if seen == Some(contents.fingerprint()) => {}
-                Ok(contents) => {
-                    seen = Some(contents.fingerprint());
-                    self.replace(&contents, &mut renewal);
+            match self.renew().await {
+                Ok(is_new) => {
+                    renewal.succeeded(is_new);
+                    if is_new {
+                        self.warn_of_end(now());
+                    }
                 }
                 Err(error) => renewal.failed(&error),
             }
         }
     }
 
-    fn replace(&self, contents: &Contents, renewal: &mut Renewal) {
-        match contents.config(&self.files) {
-            Ok(config) => {
-                *self.config.write() = config;
-                renewal.succeeded(true);
-            }
-            Err(error) => renewal.failed(&error),
+    /// Whether the files are others than those in use, and so are used from now on. They are compared by what is in them: a mounted
+    /// secret is replaced by moving a link, with any time of change.
+    async fn renew(&self) -> Result<bool, Error> {
+        let contents = self.files.read().await?;
+        if self.used.read().fingerprint == contents.fingerprint() {
+            return Ok(false);
+        }
+        let used = contents.used(&self.files)?;
+        *self.used.write() = used;
+        Ok(true)
+    }
+
+    fn seconds_left(&self, now: Timestamp) -> i64 {
+        (self.used.read().expires.0 - now.0).div_euclid(1_000_000)
+    }
+
+    fn warn_of_end(&self, now: Timestamp) {
+        let days = self.seconds_left(now).div_euclid(SECONDS_PER_DAY);
+        if days < 0 {
+            tracing::warn!("the certificate of the service has expired: whoever checks it does not connect");
+        } else if days < REPLACED_BEFORE {
+            tracing::warn!(days, "the certificate of the service expires soon");
         }
     }
 }
@@ -91,11 +120,7 @@ impl Tls {
 impl Files {
     /// Until when the certificate of the service is good, if everything can be used.
     pub async fn examine(&self) -> Result<Timestamp, Error> {
-        let contents = self.read().await?;
-        contents.config(self)?;
-        let own = pem::certificates(&contents.certificate, &self.certificate)?;
-        let read = own.first().and_then(|own| Certificate::read(own).ok());
-        read.map(|own| own.expires).ok_or_else(|| Error::Certificates(self.certificate.clone()))
+        Ok(self.read().await?.used(self)?.expires)
     }
 
     async fn read(&self) -> Result<Contents, Error> {
@@ -119,15 +144,17 @@ impl Contents {
         fingerprint
     }
 
-    fn config(&self, files: &Files) -> Result<Arc<ServerConfig>, Error> {
+    fn used(&self, files: &Files) -> Result<Used, Error> {
         let certificate = pem::certificates(&self.certificate, &files.certificate)?;
+        let own = certificate.first().and_then(|own| Certificate::read(own).ok());
+        let expires = own.ok_or_else(|| Error::Certificates(files.certificate.clone()))?.expires;
         let key = pem::key(&self.key, &files.key)?;
         let builder = ServerConfig::builder().with_client_cert_verifier(self.verifier(files)?);
         let unfit = |source| Error::Unfit { path: files.certificate.clone(), source };
         // Also finds out whether they belong together: of two files that are replaced one after the other, one may be new.
         let mut config = builder.with_single_cert(certificate, key).map_err(unfit)?;
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
-        Ok(Arc::new(config))
+        Ok(Used { config: Arc::new(config), expires, fingerprint: self.fingerprint() })
     }
 
     fn verifier(&self, files: &Files) -> Result<Arc<dyn ClientCertVerifier>, Error> {
@@ -137,5 +164,39 @@ impl Contents {
         let verifier = WebPkiClientVerifier::builder(Arc::new(pem::roots(pem, path)?));
         let verifier = if files.certificate_is_optional { verifier.allow_unauthenticated() } else { verifier };
         verifier.build().map_err(|_| Error::Certificates(path.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn put(directory: &Path) -> Files {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let [certificate, key] = ["crt", "key"].map(|end| directory.join("tls").with_extension(end));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        Files { certificate, key, client_ca: None, certificate_is_optional: false }
+    }
+
+    #[tokio::test]
+    async fn what_is_replaced_before_it_is_followed_is_taken_over_too() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let tls = Tls::load(put(directory.path())).await.unwrap();
+        let first = tls.config();
+        put(directory.path());
+        let replaced = async {
+            while Arc::ptr_eq(&first, &tls.config()) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let follow = tls.follow(Duration::from_millis(1), Timestamp::default);
+        tokio::select! {
+            () = follow => {}
+            () = replaced => {}
+            () = sleep(Duration::from_secs(10)) => panic!("the first ones are still in use"),
+        }
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Maker<'a> {
         self.meter.u64_gauge(name).with_unit(unit).with_description(meaning).build()
     }
 
-    pub(super) fn age(&mut self, name: Text, meaning: Text) -> Gauge<f64> {
+    pub(super) fn span(&mut self, name: Text, meaning: Text) -> Gauge<f64> {
         self.made.push(Entry { name, kind: Kind::Gauge, unit: "s", attributes: &[], meaning });
         self.meter.f64_gauge(name).with_unit("s").with_description(meaning).build()
     }

@@ -229,7 +229,7 @@ impl Events {
                 "1 if events can be published, otherwise 0",
             ),
             outbox: make.gauge("ownership.outbox.accounts", "{account}", &[], "Accounts with changes to be published"),
-            outbox_age: make.age("ownership.outbox.age", "Age of the oldest change to be published"),
+            outbox_age: make.span("ownership.outbox.age", "Age of the oldest change to be published"),
             wakes: make.counter(
                 "ownership.wakes",
                 "{wake}",
@@ -259,14 +259,14 @@ impl Unassigned {
                 "Open leads without an owner, of the accounts that this replica holds in memory",
             ),
             age: make
-                .age("ownership.unassigned.age", "For how long the one of them that waits longest has had no owner"),
+                .span("ownership.unassigned.age", "For how long the one of them that waits longest has had no owner"),
             overdue: make.counter(
                 "ownership.unassigned.overdue",
                 "{lead}",
                 &[],
                 "Leads that nobody has owned for too long, as told to others",
             ),
-            late: make.age(
+            late: make.span(
                 "ownership.unassigned.late",
                 "For how long an account should have been looked at for overdue leads",
             ),
@@ -279,6 +279,7 @@ impl Unassigned {
 pub(super) struct Identity {
     pub(super) refusals: Counter<u64>,
     pub(super) renewals: Counter<u64>,
+    pub(super) certificate_expires: Gauge<f64>,
 }
 
 impl Identity {
@@ -295,6 +296,10 @@ impl Identity {
                 "{renewal}",
                 &["what", "outcome"],
                 "Certificates and keys that were replaced, or could not be",
+            ),
+            certificate_expires: make.span(
+                "ownership.identity.certificate.expires",
+                "For how long the certificate of the service is still good; below zero once it has expired",
             ),
         }
     }

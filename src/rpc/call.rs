@@ -131,8 +131,8 @@ fn context(account: AccountId, extensions: &Extensions) -> Context {
 /// For calls that did not come through the deadline layer, of which there are none outside of tests.
 const UNSET_DEADLINE: Duration = Duration::from_secs(10);
 
-#[expect(clippy::disallowed_methods, reason = "here the time of a call comes in from outside")]
-pub(super) fn now() -> Timestamp {
+#[expect(clippy::disallowed_methods, reason = "here the time comes in from outside")]
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

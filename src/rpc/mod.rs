@@ -34,6 +34,7 @@ use crate::identity;
 use crate::ledger::Ledger;
 use crate::publish::Format;
 use crate::watch::Watches;
+pub(crate) use call::now;
 use status::Failure;
 
 /// What the calls are answered with.

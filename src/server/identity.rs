@@ -12,6 +12,7 @@ use crate::domain::ids::CallerId;
 use crate::identity::{
     Algorithm, ClaimNames, Files, Gate, KeyOptions, KeysError, Options, PemError, Place, Tls, TokenOptions,
 };
+use crate::rpc::now;
 
 /// Why nobody can be let in.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +40,7 @@ pub(super) async fn open(config: &Config) -> Result<Identity, Error> {
     if let Some(files) = files(config) {
         let loaded = Arc::new(Tls::load(files).await?);
         let (followed, interval) = (Arc::clone(&loaded), config.server.tls.check_interval);
-        followers.spawn(async move { followed.follow(interval).await });
+        followers.spawn(async move { followed.follow(interval, now).await });
         tls = Some(loaded);
     }
     let mut gate = None;

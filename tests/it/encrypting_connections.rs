@@ -162,6 +162,55 @@ async fn papers_are_replaced_without_a_restart_and_without_a_cut() {
         .await;
 }
 
+/// What is measured of certificates now.
+async fn measured(world: &World, name: &str, labels: &[&str]) -> f64 {
+    Scraped::of(&world.replicas[0].ask("/metrics").await.1).reading(name, labels)
+}
+
+#[tokio::test]
+async fn papers_that_do_not_fit_are_counted_for_as_long_as_they_are_there_and_told_of_once() {
+    let (authority, directory) = (Authority::default(), TempDir::new().unwrap());
+    encrypted(&authority, directory.path())
+        .check(async |world| {
+            let key = directory.path().join("server.key");
+            let fitting = std::fs::read(&key).unwrap();
+            replace(&key, authority.server().key);
+            eventually("it is counted at each look", async || {
+                let failed = ["what=\"certificate\"", "outcome=\"failed\""];
+                (measured(world, "ownership_identity_renewals_total", &failed).await >= 3.0).then_some(())
+            })
+            .await;
+            assert_eq!(world.replicas[0].log().matches("cannot be renewed").count(), 1);
+            replace(&key, fitting);
+            let well = async || world.replicas[0].log().contains("can be read again").then_some(());
+            eventually("it is well again", well).await;
+            world.account().leads(["L1"]).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn it_is_seen_and_told_before_the_certificate_of_the_service_expires_and_when_it_has() {
+    const DAY: f64 = 24.0 * 60.0 * 60.0;
+    let (authority, directory) = (Authority::default(), TempDir::new().unwrap());
+    encrypted(&authority, directory.path())
+        .check(async |world| {
+            let left =
+                async |world: &World| measured(world, "ownership_identity_certificate_expires_seconds", &[]).await;
+            assert!((DAY - 60.0..=DAY + 1.0).contains(&left(world).await), "{}", left(world).await);
+            assert!(world.replicas[0].log().contains("certificate of the service expires soon"));
+            authority.server_until(time::Duration::hours(-1)).put(directory.path(), "server");
+            eventually("it has expired", async || (left(world).await < 0.0).then_some(())).await;
+            assert!(world.replicas[0].log().contains("certificate of the service has expired"));
+            unreachable(over(world, &world.account(), authority.trusted()).settings().await);
+            authority.server_until(time::Duration::days(90)).put(directory.path(), "server");
+            eventually("it is replaced", async || (left(world).await > 89.0 * DAY).then_some(())).await;
+            assert_eq!(world.replicas[0].log().matches("expires soon").count(), 1);
+            world.account().leads(["L1"]).await;
+        })
+        .await;
+}
+
 #[tokio::test]
 async fn where_tokens_are_taken_papers_are_not_needed_and_a_token_counts_for_more() {
     let (authority, stranger, directory) = (Authority::default(), Authority::default(), TempDir::new().unwrap());

@@ -161,13 +161,15 @@ fn kind_of(metric: &Metric) -> Kind {
 }
 
 /// What nothing is measured of as long as nothing goes wrong, or for a while.
-const SELDOM: [&str; 8] = [
+const SELDOM: [&str; 9] = [
     "ownership.store.retries",
     "ownership.trimmed.rows",
     "ownership.events.failures",
     "ownership.events.lost",
     "ownership.identity.refusals",
     "ownership.identity.renewals",
+    // There is no certificate.
+    "ownership.identity.certificate.expires",
     // On SQLite there is no other replica.
     "ownership.read_index.wait",
     "ownership.wakes",

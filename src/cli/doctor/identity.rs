@@ -2,12 +2,11 @@
 
 use crate::config::Config;
 use crate::domain::time::Timestamp;
+use crate::identity::REPLACED_BEFORE;
 use crate::server::identity;
 use crate::store::checkup::{Finding, Verdict};
 
 const MICROS_PER_DAY: i64 = 24 * 60 * 60 * 1_000_000;
-/// How many days before its end a certificate should have been replaced.
-const REPLACED_BEFORE: i64 = 7;
 
 /// Reads certificates and keys as the service does.
 pub(super) async fn findings(config: &Config, now: Timestamp) -> Vec<Finding> {

@@ -38,10 +38,15 @@ impl Authority {
         self.0.pem()
     }
 
-    /// Papers of a server on this machine.
+    /// Papers of a server on this machine, for a day.
     pub fn server(&self) -> Papers {
+        self.server_until(Duration::days(1))
+    }
+
+    /// The same for as long.
+    pub fn server_until(&self, validity: Duration) -> Papers {
         let names = vec![SanType::IpAddress([127, 0, 0, 1].into()), SanType::DnsName("localhost".try_into().unwrap())];
-        self.papers(names, Duration::days(1))
+        self.papers(names, validity)
     }
 
     /// Papers of a program that has this name, in SPIFFE's way, for a day.
