@@ -42,7 +42,7 @@ pub(crate) async fn open(url: &str) -> Result<DatabaseConnection, DbErr> {
         .acquire_timeout(Duration::from_secs(10))
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true).journal_mode(SqliteJournalMode::Wal))
-        // A change that waits behind a long query would make every other query wait behind itself.
+        // A change that waits behind a long query would make every other query wait behind itself. The building of an index does not.
         .map_sqlx_postgres_opts(|postgres| postgres.options([("lock_timeout", "2s")]));
     Database::connect(options).await
 }

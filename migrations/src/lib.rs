@@ -8,6 +8,7 @@ mod change;
 mod connection;
 mod dialect;
 mod error;
+mod index;
 mod lock;
 
 mod m20261123_000001_create_store_meta;
@@ -62,7 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000015_add_notices_to_account_settings::CHANGE),
             Box::new(m20261125_000016_add_overdue_to_lead::CHANGE),
             Box::new(m20261125_000017_add_overdue_to_account_head::CHANGE),
-            Box::new(m20261125_000018_index_overdue_of_account_head::Migration),
+            Box::new(m20261125_000018_index_overdue_of_account_head::CHANGE),
             Box::new(m20261125_000019_begin_ageing::CHANGE),
         ]
     }

@@ -125,6 +125,7 @@ async fn examine_postgres(database: &DatabaseConnection, now: impl Fn() -> Times
     let mut findings = vec![
         Finding::new("version", version, number >= OLDEST_POSTGRES, old),
         Finding::new("primary", if recovering { "no" } else { "yes" }, !recovering, standby),
+        indexes(database).await?,
         skew(database, now).await?,
     ];
     for (name, bad, verdict, advice) in [
@@ -146,6 +147,21 @@ async fn examine_postgres(database: &DatabaseConnection, now: impl Fn() -> Times
         findings.push(Finding::new(name, value.clone(), value != bad, (verdict, advice)));
     }
     Ok(findings)
+}
+
+/// What keeps an index from being built leaves one that costs writes and serves no read.
+async fn indexes(database: &DatabaseConnection) -> Result<Finding, Error> {
+    let invalid: String = ask(
+        database,
+        "SELECT coalesce(string_agg(it.relname, ', ' ORDER BY it.relname), '') \
+         FROM pg_index JOIN pg_class it ON it.oid = indexrelid JOIN pg_namespace place ON place.oid = it.relnamespace \
+         WHERE NOT indisvalid AND place.nspname = current_schema()",
+    )
+    .await?;
+    let is_fine = invalid.is_empty();
+    let found = if is_fine { "complete".to_owned() } else { format!("not complete: {invalid}") };
+    let otherwise = (Verdict::Bad, "unless it is being built just now, build it again: REINDEX INDEX CONCURRENTLY");
+    Ok(Finding::new("indexes", found, is_fine, otherwise))
 }
 
 async fn skew(database: &DatabaseConnection, now: impl Fn() -> Timestamp) -> Result<Finding, Error> {

@@ -168,6 +168,30 @@ fn a_database_file_that_is_not_there_yet_is_no_mistake_and_the_doctor_creates_no
 }
 
 #[tokio::test]
+async fn the_doctor_names_an_index_that_was_not_completed() {
+    check(async |world| {
+        let doctor = async |world: &World| {
+            let output = world.run(&["doctor"]);
+            (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let (is_well, said) = doctor(world).await;
+        assert!(is_well, "{said}");
+        if store() == Store::Sqlite {
+            return;
+        }
+        let valid = |is: bool| {
+            format!("update pg_index set indisvalid = {is} where indexrelid = 'account_head_by_overdue'::regclass")
+        };
+        let sql = world.sql().await;
+        sql.run(&valid(false)).await;
+        let (is_well, said) = doctor(world).await;
+        assert!(!is_well && said.contains("not complete: account_head_by_overdue"), "{said}");
+        sql.run(&valid(true)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_a_database_a_server_starts_and_says_that_it_is_not_serving() {
     let nowhere = "postgres://u:hunter2@127.0.0.1:1/d";
     let world = one_replica().set("database.url", nowhere).set("database.migrate_on_start", false).start();

@@ -2,7 +2,10 @@ use std::collections::HashSet;
 
 use ownership_migrations::{Error, Migrator, migrate, pending};
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ActiveModelTrait, Set};
+use sea_orm_migration::sea_orm::{
+    ActiveModelTrait, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, IsolationLevel, Set,
+    Statement, TransactionTrait,
+};
 use sea_orm_migration::seaql_migrations;
 
 use crate::support::{Scratch, on_postgres};
@@ -86,6 +89,63 @@ async fn when_ageing_begins_those_accounts_are_looked_at_whose_leads_may_have_be
     let rows = db.query_all_raw(sea_orm::Statement::from_string(db.get_database_backend(), select)).await.unwrap();
     let marked: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
     assert_eq!(marked, ["busy"]);
+}
+
+/// What comes before the index that is built while others write.
+const BEFORE_THE_INDEX: u32 = 17;
+
+/// Whether that index is there, and used.
+async fn is_valid(db: &DatabaseConnection) -> Option<bool> {
+    let select = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('account_head_by_overdue')";
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), select)).await.unwrap()?;
+    Some(row.try_get_by_index(0).unwrap())
+}
+
+/// Somebody who reads the table, as a backup does, until this is dropped.
+async fn reader(db: &DatabaseConnection) -> DatabaseTransaction {
+    let reader = db.begin_with_config(Some(IsolationLevel::RepeatableRead), None).await.unwrap();
+    reader.execute_unprepared("SELECT count(*) FROM account_head").await.unwrap();
+    reader
+}
+
+#[tokio::test]
+async fn an_index_waits_for_those_who_read_and_nobody_waits_for_it() {
+    if !on_postgres() {
+        return;
+    }
+    let scratch = Scratch::empty().await;
+    let db = scratch.connect().await;
+    Migrator::up(&db, Some(BEFORE_THE_INDEX)).await.unwrap();
+    let reader = reader(&db).await;
+    let mut migration = std::pin::pin!(migrate(&scratch.url));
+    // Longer than other changes wait.
+    let early = tokio::time::timeout(std::time::Duration::from_secs(3), &mut migration).await;
+    assert!(early.is_err(), "{early:?}");
+    assert_eq!(is_valid(&db).await, Some(false));
+    let insert = "INSERT INTO account_head (account_id, revision, changed_at, facts_floor, history_floor) VALUES";
+    db.execute_unprepared(&format!("{insert} ('busy', 1, 0, 0, 0)")).await.unwrap();
+    reader.commit().await.unwrap();
+    migration.await.unwrap();
+    assert_eq!(is_valid(&db).await, Some(true));
+}
+
+#[tokio::test]
+async fn an_index_that_was_left_half_built_is_built_again() {
+    if !on_postgres() {
+        return;
+    }
+    let scratch = Scratch::empty().await;
+    let db = scratch.connect().await;
+    Migrator::up(&db, Some(BEFORE_THE_INDEX)).await.unwrap();
+    let reader = reader(&db).await;
+    let cut_off = Database::connect(ConnectOptions::new(&scratch.url).max_connections(1).to_owned()).await.unwrap();
+    cut_off.execute_unprepared("SET lock_timeout = '50ms'").await.unwrap();
+    let create = "CREATE INDEX CONCURRENTLY account_head_by_overdue ON account_head (overdue_at)";
+    cut_off.execute_unprepared(create).await.unwrap_err();
+    assert_eq!(is_valid(&db).await, Some(false));
+    reader.commit().await.unwrap();
+    migrate(&scratch.url).await.unwrap();
+    assert_eq!(is_valid(&db).await, Some(true));
 }
 
 #[tokio::test]
