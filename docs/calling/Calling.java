@@ -24,9 +24,11 @@ final class Calling {
   /** A client of every replica that the target names. Made once and shared: it has all connections. */
   static OwnershipServiceBlockingStub connect(String target, File directory) throws IOException {
     String config = Files.readString(Path.of("service_config.json"));
+    // Certificates are read once: make a new channel, and shut the old one down, when their files change.
     var credentials =
         TlsChannelCredentials.newBuilder()
             .trustManager(new File(directory, "ca.crt"))
+            // The key is in PKCS#8.
             // Instead of a certificate: withCallCredentials on the stub, with the token as "authorization".
             .keyManager(new File(directory, "tls.crt"), new File(directory, "tls.key"))
             .build();

@@ -26,6 +26,7 @@ var serviceConfig string
 // Connect returns a client of every replica that the target names. Make it once and share it: it has all connections.
 func Connect(target, directory string) (pb.OwnershipServiceClient, error) {
 	file := func(name string) string { return filepath.Join(directory, name) }
+	// Read once: make a new client, and close the old one, when the file changes.
 	ca, err := os.ReadFile(file("ca.crt"))
 	if err != nil {
 		return nil, err

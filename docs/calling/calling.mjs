@@ -41,6 +41,7 @@ function connect(target, directory) {
 
 // Whom to trust, and who calls: what the certificate in the directory says, or else the token.
 function credentials(directory) {
+  // Certificates are read once: make a new client, and close the old one, when their files change.
   const read = (name) => readFileSync(`${directory}/${name}`)
   if (existsSync(`${directory}/tls.crt`)) {
     return grpc.credentials.createSsl(read('ca.crt'), read('tls.key'), read('tls.crt'))

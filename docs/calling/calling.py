@@ -27,6 +27,7 @@ def connect(target, directory):
 
 def credentials(directory):
     """Whom to trust, and who calls: what the certificate in the directory says, or else the token."""
+    # Certificates are read once: make a new channel, and close the old one, when their files change.
     ca, certificate, key, token = (directory / name for name in ("ca.crt", "tls.crt", "tls.key", "token"))
     if certificate.exists():
         return grpc.ssl_channel_credentials(ca.read_bytes(), key.read_bytes(), certificate.read_bytes())

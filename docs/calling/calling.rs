@@ -20,6 +20,7 @@ async fn connect(url: &str, directory: &Path) -> Result<Client, BoxError> {
 
 /// Whom to trust, and who calls: what the certificate in the directory says, or else the token.
 fn transport(directory: &Path) -> Result<Transport, BoxError> {
+    // Certificates are read once: open a new client when their files change.
     let read = |name| std::fs::read(directory.join(name));
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("ca.crt")?));
     if directory.join("tls.crt").exists() {
