@@ -76,8 +76,9 @@ pub struct Server {
     pub max_deadline: Duration,
     /// Largest request, in bytes. 1 KiB to 64 MiB.
     pub max_request_bytes: usize,
-    /// How old a connection gets, about, until its client is asked to make another one, which may lead to another replica. Calls
-    /// and watches on it are not cut. At least 1 s.
+    /// How old a connection gets until its client is asked to make another one, which may lead to another replica. Calls and watches
+    /// on it are not cut. Each process takes up to a tenth more or less, the same for all its connections: those that were made at the
+    /// same time end at the same time. At least 1 s.
     #[serde(with = "humantime_serde")]
     pub max_connection_age: Duration,
     /// How long new calls are still accepted after the service was told to stop, while health says NOT_SERVING: as long as it

@@ -220,7 +220,8 @@ async fn serve(
     let deadlines = Deadlines { default: config.default_deadline, max: config.max_deadline };
     // No max_connection_age_grace, ever: with it, tonic cuts connections without a GOAWAY.
     tonic::transport::Server::builder()
-        // Another one for each process: replicas that were started together do not send their clients on together.
+        // Another one for each process: replicas that were started together do not send their clients on together. tonic takes none
+        // for each connection.
         .max_connection_age(jittered(config.max_connection_age))
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS))
