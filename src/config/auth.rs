@@ -16,7 +16,7 @@ use crate::domain::ids::CallerId;
 pub struct Auth {
     /// The programs that may call as services, by the names in their client certificates: the one URI in it, such as
     /// `spiffe://crm.example/ns/prod/sa/board`, or without any its one DNS name. Several separated by commas. They may use every
-    /// account.
+    /// account. No token is accepted whose `sub` is such a name.
     pub services: Option<String>,
     /// The programs that may call as admins, likewise.
     pub admins: Option<String>,

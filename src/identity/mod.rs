@@ -85,7 +85,7 @@ impl Gate {
     pub async fn open(options: Options) -> Result<Self, KeysError> {
         let Options { tokens, programs } = options;
         let tokens = match tokens {
-            Some(options) => Some(Tokens::open(options).await?),
+            Some(options) => Some(Tokens::open(options, programs.keys().cloned().collect()).await?),
             None => None,
         };
         Ok(Self(Arc::new(Inner { tokens, programs })))

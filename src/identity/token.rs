@@ -1,6 +1,6 @@
 //! Tokens: who an issuer says that a caller is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,14 +98,16 @@ impl Problem {
 pub(super) struct Tokens {
     options: Options,
     keys: Keys,
+    /// The programs that are known by their certificates: nobody else is to be recorded under their names.
+    programs: HashSet<CallerId>,
 }
 
 impl Tokens {
-    pub(super) async fn open(options: Options) -> Result<Self, keys::Error> {
+    pub(super) async fn open(options: Options, programs: HashSet<CallerId>) -> Result<Self, keys::Error> {
         // An error means that it is installed already.
         let _ = RING.install_default();
         let keys = Keys::open(options.keys.clone(), options.algorithms.clone()).await?;
-        Ok(Self { options, keys })
+        Ok(Self { options, keys, programs })
     }
 
     /// Keeps the keys up to date, for ever.
@@ -174,7 +176,7 @@ impl Tokens {
             None => None,
         };
         Some(Caller {
-            id: CallerId::proven(text("sub")?).ok()?,
+            id: CallerId::proven(text("sub")?).ok().filter(|name| !self.programs.contains(name))?,
             role,
             accounts: accounts(claims.get(&names.account)?, role)?,
             member: if role.is_of_members() { Some(member?) } else { None },

@@ -232,6 +232,12 @@ async fn where_tokens_are_taken_papers_are_not_needed_and_a_token_counts_for_mor
             let between = way(papers(), Some(&member));
             between.register([lead("L2")]).refused().await.is("METHOD_NOT_ALLOWED").says("role", "member");
             way(papers(), Some("a.b.c")).settings().refused().await.is("TOKEN_INVALID");
+            // What somebody does with a token would be recorded as done by that program.
+            for program in [BOARD, SETUP] {
+                let posing = with(claims("service", account.id.as_str()), |claims| claims["sub"] = program.into());
+                let refused = way(authority.trusted(), Some(&issuer.token(&posing))).settings().refused().await;
+                refused.is("TOKEN_INVALID").says("problem", "claims");
+            }
             let foreign = authority.trusted().identity(stranger.program(BOARD).identity());
             unreachable(way(foreign, Some(&member)).settings().await);
         })
