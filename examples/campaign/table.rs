@@ -9,7 +9,7 @@ use ownership_client::{Applied, Handler, Position, Start, Step};
 use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::consumer::{advance, open, position};
+use super::consumer::{advance, is_away, open, position};
 
 const TABLES: &str = "
     create table if not exists owner (account_id text not null, lead_id text not null, owner_id text,
@@ -58,6 +58,10 @@ impl Handler for Table {
         keep(&mut tables, &step.account_id, rows).await?;
         tables.commit().await?;
         Ok(Applied::Done)
+    }
+
+    fn is_away(&self, error: &anyhow::Error) -> bool {
+        is_away(error)
     }
 }
 

@@ -67,6 +67,19 @@ pub async fn position(pool: &SqlitePool, account_id: &str) -> Result<Option<Posi
     Ok(row.map(|row| Position { history_id: row.get(0), revision: row.get(1) }))
 }
 
+/// Whether the database is kept by somebody else, full, or not to be had: what could not be done has nothing to do with it.
+pub fn is_away(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+        Some(sqlx::Error::Database(error)) => {
+            let code = error.code().and_then(|code| code.parse::<u32>().ok());
+            // BUSY, IOERR, FULL and CANTOPEN; what stands in the higher bits is more exact.
+            code.is_some_and(|code| matches!(code & 0xff, 5 | 10 | 13 | 14))
+        }
+        _ => false,
+    }
+}
+
 /// Moves the position of an account, if it still is where it was taken to be. Comes first in its transaction.
 pub async fn advance(
     tables: &mut SqliteConnection,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
-use super::consumer::{advance, open, position};
+use super::consumer::{advance, is_away, open, position};
 
 const TABLES: &str = "
     create table if not exists message (id text primary key, body text not null, sent integer not null default 0)
@@ -57,6 +57,10 @@ impl Handler for Digests {
         tables.commit().await?;
         self.written.notify_one();
         Ok(Applied::Done)
+    }
+
+    fn is_away(&self, error: &anyhow::Error) -> bool {
+        is_away(error)
     }
 }
 

@@ -6,6 +6,7 @@ tests/python/run.sh generates the stubs and runs it: tests/python/run.sh example
 import argparse
 import asyncio
 import logging
+import sqlite3
 import sys
 
 import grpc
@@ -15,31 +16,60 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError
 
 from events import SUBJECTS, Poison, read
-from service import OverOrUnknown, Service
+from service import Away, OverOrUnknown, Refused, Service
 from table import Table
 
 STREAM = "LEADFLIP_OWNERSHIP_V1"
 BATCH = 20
+# How often an event is tried that the service refuses what it needs, and the pause after the first time, which doubles.
+ATTEMPTS = 5
+PAUSE = 1
 
 
 class Consumer:
     def __init__(self, table, service):
         self.table = table
         self.service = service
+        # By the numbers of messages.
+        self.attempts = {}
 
     async def take(self, message):
         """Takes a message in, or puts it away, and tells the broker. Whatever happens before that, it comes again."""
         try:
+            await self.settle(message)
+        except (Away, sqlite3.OperationalError) as reason:
+            # Has nothing to do with the message, so it does not count.
+            logging.warning("message %s waits: %s", number(message), reason)
+            await message.nak(delay=PAUSE)
+
+    async def settle(self, message):
+        try:
             await self.follow(read(message))
         except Poison as reason:
-            self.table.park(message, str(reason))
-            logging.error("message %s was parked: %s", message.metadata.sequence.stream, reason)
-            await message.ack_sync()
-        except grpc.aio.AioRpcError as error:
-            logging.warning("message %s waits for the service: %s", message.metadata.sequence.stream, error.details())
-            await message.nak(delay=1)
+            await self.park(message, reason)
+        except Refused as reason:
+            await self.refused(message, reason)
         else:
+            self.attempts.pop(number(message), None)
             await message.ack()
+
+    async def park(self, message, reason):
+        self.table.park(message, str(reason))
+        logging.error("message %s was parked: %s", number(message), reason)
+        self.attempts.pop(number(message), None)
+        await message.ack_sync()
+
+    async def refused(self, message, reason):
+        """Counts an attempt. A message that is tried for ever would in the end keep those of all other accounts from coming."""
+        attempts = self.attempts.pop(number(message), 0) + 1
+        if attempts == ATTEMPTS:
+            return await self.park(message, f"it was tried {attempts} times: {reason}")
+        self.attempts[number(message)] = attempts
+        # No more than BATCH are under way. What has not failed for longest was finished by another instance.
+        if len(self.attempts) > BATCH:
+            del self.attempts[next(iter(self.attempts))]
+        logging.warning("message %s is tried again: %s", number(message), reason)
+        await message.nak(delay=PAUSE * 2 ** (attempts - 1))
 
     async def follow(self, event):
         """Brings the table to where the event ends. Says nothing about how: an event that was seen is there already."""
@@ -78,6 +108,10 @@ class Consumer:
             await self.begin(account, position)
         else:
             self.table.apply(account, position, until, changes)
+
+
+def number(message):
+    return message.metadata.sequence.stream
 
 
 async def subscription(broker, options):

@@ -2,7 +2,7 @@
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 from leadflip.ownership.v1 import changes_pb2, ownership_service_pb2 as pb, ownership_service_pb2_grpc as rpc
@@ -12,11 +12,24 @@ CALL_SECONDS = 20
 PAGE = 1_000
 
 
-class OverOrUnknown(Exception):
+# What is answered for any account.
+AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAUTHENTICATED}
+NOT_LET_IN = {"CALLER_UNKNOWN", "METHOD_NOT_ALLOWED", "METHOD_UNKNOWN"}
+
+
+class Away(Exception):
+    """The service is away, or does not let us in, or it is not the service that answers. Has nothing to do with an account."""
+
+
+class Refused(Exception):
+    """The service refuses something of this account."""
+
+
+class OverOrUnknown(Refused):
     """The service's log does not have the position that was asked for."""
 
-    def __init__(self, info):
-        super().__init__(info.reason)
+    def __init__(self, text, info):
+        super().__init__(text)
         self.reason = info.reason
         self.head = int(info.metadata["head_revision"])
 
@@ -79,17 +92,24 @@ class Service:
         try:
             return await method(request, timeout=CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
-            info = error_info(error)
-            if info and error.code() == grpc.StatusCode.OUT_OF_RANGE:
-                raise OverOrUnknown(info) from error
-            raise
+            raise meaning(error) from error
 
 
 def owner_of(message):
     return message.owner_id if message.HasField("owner_id") else None
 
 
-def error_info(error):
+def meaning(error):
+    """What an answer that is an error means for whoever asked."""
     status = rpc_status.from_call(error)
-    info = ErrorInfo()
-    return next((info for detail in status.details if detail.Unpack(info)), None) if status else None
+    info, retry = (detail(status, kind) for kind in (ErrorInfo, RetryInfo))
+    text = f"{error.code().name} {info.reason if info else ''}: {error.details()}"
+    passes = error.code() in AWAY or error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and retry
+    if info is None or passes or info.reason in NOT_LET_IN:
+        return Away(text)
+    return OverOrUnknown(text, info) if error.code() == grpc.StatusCode.OUT_OF_RANGE else Refused(text)
+
+
+def detail(status, kind):
+    found = kind()
+    return next((found for detail in status.details if detail.Unpack(found)), None) if status else None

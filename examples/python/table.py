@@ -9,7 +9,8 @@ from leadflip.ownership.v1 import changes_pb2
 SCHEMA = """
 create table if not exists position (account_id text primary key, history_id text not null, revision integer not null);
 create table if not exists owner (account_id text, lead_id text, owner_id text, primary key (account_id, lead_id));
-create table if not exists parked (sequence integer primary key, reason text, subject text, headers text, data blob);
+create table if not exists parked (sequence integer, reason text, subject text, headers text, data blob,
+    primary key (sequence, headers));
 """
 
 

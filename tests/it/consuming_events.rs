@@ -1,10 +1,8 @@
-//! The consumer library: what it makes of messages that follow, are missing, come twice, in pieces, or from somebody else.
+//! The consumer library: what it makes of messages that follow, are missing, come twice, in pieces, or late.
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use ownership_client::{Client, Consumer, ConsumerOptions, Options, ParkingFile, ParkingStream};
-use prost::Message as _;
+use ownership_client::{Client, Consumer, ConsumerOptions, Options, ParkingFile};
 
 use crate::support::consumer::{INDIGESTIBLE, Scene, Table, options};
 use crate::support::nats::Nats;
@@ -97,128 +95,54 @@ async fn leads_that_nobody_owns_for_too_long_are_steps_of_the_same_chain() {
 }
 
 #[tokio::test]
-async fn what_the_handler_does_not_get_done_is_parked_and_holds_up_nobody_else() {
+async fn an_account_that_takes_long_holds_up_no_other_lane_and_nothing_comes_again() {
     let scene = Scene::new();
-    *scene.table.squeamish.lock() = true;
     scene
         .setup()
         .check(async |world| {
-            let (sick, well) = (team(world).await, world.account());
-            well.members(["anna", "ben"]).await;
-            well.leads(["L1"]).await;
+            let slow = team(world).await;
+            scene.change_one_by_one(world, &slow, 8).await;
+            let mut others = Vec::new();
+            for _ in 0..4 {
+                others.push(team(world).await);
+            }
             complete(world, &scene.nats).await;
-            // One lane: the two share it.
-            let running = scene.consume(world, ConsumerOptions { lanes: 1, ..options() }).await;
-            eventually("it is parked", async || (scene.parked().len() == 1).then_some(())).await;
-            assert_eq!(scene.parked(), ["it was tried 3 times: it is too much"]);
-            well.assign("L1", "anna").ok().await;
-            scene.table.has_all_of(world, &well).await;
-            // Once the cause is gone, the next event brings what was parked along.
-            *scene.table.squeamish.lock() = false;
-            sick.assign("L1", "ben").ok().await;
-            scene.table.has_all_of(world, &sick).await;
+            scene.table.troubles.lock().slow = Some((slow.id.clone(), options().ack_wait * 3));
+            // So many that not all others share the lane.
+            let running = scene.consume(world, ConsumerOptions { lanes: 16, ..options() }).await;
+            let other = others.iter().map(|other| Box::pin(scene.table.has_all_of(world, other)));
+            futures::future::select_all(other).await;
+            let kept = scene.table.kept(&slow);
+            assert!(kept.is_none_or(|kept| kept.steps.is_empty()), "the other need not wait for it");
+            for account in others.iter().chain([&slow]) {
+                scene.table.has_all_of(world, account).await;
+            }
             let counts = running.stop().await;
-            assert_eq!((counts.parked, counts.repaired), (1, 1));
+            assert_eq!((counts.seen, counts.repaired, counts.parked), (0, 0, 0));
         })
         .await;
 }
 
 #[tokio::test]
-async fn an_account_whose_last_event_is_parked_can_be_brought_up_to_date() {
+async fn whoever_ends_finishes_what_it_works_on_and_gives_the_rest_back() {
     let scene = Scene::new();
-    *scene.table.squeamish.lock() = true;
     scene
         .setup()
         .check(async |world| {
             let account = team(world).await;
-            let running = scene.consume(world, options()).await;
-            eventually("it is parked", async || (scene.parked().len() == 1).then_some(())).await;
-            assert!(running.consumer.catch_up(&account.id).await.is_err());
-            *scene.table.squeamish.lock() = false;
-            running.consumer.catch_up(&account.id).await.unwrap();
+            let events = scene.change_one_by_one(world, &account, 4).await;
+            scene.table.troubles.lock().slow = Some((account.id.clone(), options().ack_wait * 3));
+            let ending = scene.consume(world, options()).await;
+            let all = async || (scene.under_way().await? == events).then_some(());
+            eventually("it has all events", all).await;
+            let other = scene.consume(world, options()).await;
+            let ended = ending.stop().await;
+            assert_eq!((ended.applied, ended.seen), (1, 0));
             scene.table.has_all_of(world, &account).await;
-            running.stop().await;
+            let counts = other.stop().await;
+            assert_eq!((counts.applied, counts.seen), (events as u64 - 1, 0));
         })
         .await;
-}
-
-fn headers(of_type: &str, source: &str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert("ce-specversion", "1.0");
-    headers.insert("ce-type", of_type);
-    headers.insert("ce-source", source);
-    headers
-}
-
-#[tokio::test]
-async fn events_of_somebody_else_of_another_version_and_of_nobody_are_parked_and_their_accounts_go_on() {
-    let scene = Scene::new();
-    let owners = "leadflip.ownership.v1.OwnersChanged";
-    scene
-        .setup()
-        .check(async |world| {
-            let account = team(world).await;
-            let message = complete(world, &scene.nats).await.remove(0);
-            let (source, good) = (&message.headers["ce-source"], &message.event);
-            let of = |change: fn(&mut pb::OwnersChanged)| with(good.clone(), change).encode_to_vec();
-            let poison = [
-                (HeaderMap::new(), good.encode_to_vec(), "it is no CloudEvent"),
-                (headers("leadflip.ownership.v2.OwnersChanged", source), good.encode_to_vec(), "its type is"),
-                (headers(owners, source), b"\xff".to_vec(), "its data cannot be read"),
-                (headers(owners, "/somebody/else"), good.encode_to_vec(), "it is not from the ownership service"),
-                (headers(owners, source), of(|it| it.account_id = ">".to_owned()), "it stands under"),
-                (headers(owners, source), of(|it| it.account_id = "a.*".to_owned()), "it stands under"),
-                (headers(owners, source), of(|it| it.account_id = "zeta".to_owned()), "it stands under"),
-                (headers(owners, source), of(|it| it.fragment = 2), "it contradicts itself"),
-                (headers(owners, source), of(far_ahead), "the log ends at revision"),
-            ];
-            let running = scene.consume(world, options()).await;
-            scene.table.has_all_of(world, &account).await;
-            for (headers, data, _) in &poison {
-                scene.publish(&account, headers.clone(), data.clone()).await;
-            }
-            eventually("all are parked", async || (scene.parked().len() == poison.len()).then_some(())).await;
-            for (parked, (_, _, expected)) in scene.parked().iter().zip(&poison) {
-                assert!(parked.starts_with(expected), "{parked}, not {expected}");
-            }
-            account.assign("L1", "ben").ok().await;
-            scene.table.has_all_of(world, &account).await;
-            let known: Vec<String> = scene.table.accounts.lock().keys().cloned().collect();
-            assert_eq!(known, [account.id], "no other account was begun");
-            running.stop().await;
-        })
-        .await;
-}
-
-/// Makes an event one that follows what has not happened.
-fn far_ahead(event: &mut pb::OwnersChanged) {
-    let change = pb::OwnerChange { revision: 1_000, ..Default::default() };
-    (event.previous_revision, event.first_revision, event.last_revision) = (999, 1_000, 1_000);
-    event.changes = vec![change];
-}
-
-#[tokio::test]
-async fn what_is_parked_in_a_stream_is_there_once_as_it_was() {
-    use ownership_client::{Fault, Parked, Parking as _};
-    let nats = Nats::start();
-    let context = nats.jetstream().await;
-    let parking = ParkingStream { context: context.clone(), stream: "PARKED".to_owned() };
-    let parked = Parked {
-        consumer: "test".to_owned(),
-        fault: Fault::UnknownType("two\r\nlines".to_owned()),
-        subject: "leadflip.ownership.v1.changes.acme".to_owned(),
-        sequence: 7,
-        headers: headers("odd", "/here"),
-        data: b"data".to_vec(),
-    };
-    for _ in 0..2 {
-        parking.park(&parked).await.unwrap();
-    }
-    let mut stream = context.get_stream("PARKED").await.unwrap();
-    assert_eq!(stream.info().await.unwrap().state.messages, 1);
-    let kept = stream.get_last_raw_message_by_subject("PARKED.test").await.unwrap();
-    assert_eq!((&kept.payload[..], kept.headers.get("ce-type").unwrap().as_str()), (&b"data"[..], "odd"));
-    assert_eq!(kept.headers.get("Parked-From").unwrap().as_str(), "leadflip.ownership.v1.changes.acme#7");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,7 @@ mod members_and_picker;
 mod mixing_releases;
 mod model;
 mod operating;
+mod parking_events;
 mod permitting_consumers;
 mod preconditions;
 mod proving_identity;

@@ -4,27 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ownership_proto::v1::{ErrorReason as Reason, OverdueLead, OwnerChange};
-use tonic::Status;
 
 use super::delivery::Delivery;
 use super::event::{Event, Fault, Told};
+use super::failure::Failure;
 use super::handler::{Applied, Beginning, Handler, Position, Start, StartOver, Step};
 use super::{Core, log};
-use crate::{BoxError, Error};
+use crate::Error;
 
 /// How often an event is looked at anew because somebody else has moved its account meanwhile.
 const PATIENCE: usize = 16;
-
-/// Why an event was not taken in.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It never can be.
-    Fault(Fault),
-    /// The handler did not get it done.
-    Handler(BoxError),
-    /// The service was not to be had. Has nothing to do with the event.
-    Service(Error),
-}
 
 /// What became of an event.
 #[derive(Debug)]
@@ -110,12 +99,12 @@ impl<H: Handler> Core<H> {
                 }
             }
         }
-        Err(Failure::Service(Status::unavailable("others move the account faster than it can be followed").into()))
+        Err(outpaced())
     }
 
     /// Brings an account up to date from the service alone.
     pub(super) async fn catch_up(&self, account_id: &str) -> Result<(), Failure> {
-        let head = log::head(&self.client, account_id).await.map_err(Failure::Service)?;
+        let head = log::head(&self.client, account_id).await?;
         for _ in 0..PATIENCE {
             match self.position(account_id).await? {
                 None => self.begin(account_id, &head, None).await?,
@@ -126,7 +115,7 @@ impl<H: Handler> Core<H> {
                 Some(position) => self.repair(account_id, &position, head.revision).await?,
             }
         }
-        Err(Failure::Service(Status::unavailable("others move the account faster than it can be followed").into()))
+        Err(outpaced())
     }
 
     /// An event of another history than what was seen: either is over. If it is the event's, it has nothing to say any more.
@@ -138,7 +127,7 @@ impl<H: Handler> Core<H> {
                 Ok(None)
             }
             // A position that is refused for another reason is one of the present history.
-            Err(error) if StartOver::told_by(&error).is_none() => Err(Failure::Service(error)),
+            Err(error) if StartOver::told_by(&error).is_none() => Err(error.into()),
             _ => {
                 tracing::warn!(account = event.account_id, "an event of a history that is over is passed over");
                 self.counts.seen();
@@ -157,7 +146,7 @@ impl<H: Handler> Core<H> {
         // Nothing was published before the first event, so there is nothing to list.
         let new = here.revision == 0 && given_up.is_none();
         let (to, leads) = match H::BEGINNING {
-            Beginning::List if !new => log::owners(&self.client, account_id).await.map_err(Failure::Service)?,
+            Beginning::List if !new => log::owners(&self.client, account_id).await?,
             Beginning::List | Beginning::Here => (here.clone(), Vec::new()),
         };
         let (from, why) = given_up.unzip();
@@ -167,7 +156,7 @@ impl<H: Handler> Core<H> {
         }
         let start = Start { account_id: account_id.to_owned(), from, to, leads, why };
         // If somebody else was faster, the next look at the position shows it.
-        self.handler.begin(&start).await.map(drop).map_err(of_handler)
+        self.handler.begin(&start).await.map(drop).map_err(|error| self.of_handler(error))
     }
 
     /// Applies what the log has after a position, up to a revision.
@@ -202,7 +191,7 @@ impl<H: Handler> Core<H> {
 
     /// The log does not have what is missing. If it is because it does not have the position either, the account is taken up anew.
     async fn cannot_repair(&self, account_id: &str, at: &Position, until: i64, error: Error) -> Result<(), Failure> {
-        let Some(why) = StartOver::told_by(&error) else { return Err(Failure::Service(error)) };
+        let Some(why) = StartOver::told_by(&error) else { return Err(error.into()) };
         let head = error.metadata("head_revision").and_then(|head| head.parse().ok()).unwrap_or_default();
         if why == StartOver::InFuture && at.revision <= head {
             return Err(Failure::Fault(Fault::UnknownToTheLog { head }));
@@ -212,16 +201,22 @@ impl<H: Handler> Core<H> {
     }
 
     async fn position(&self, account_id: &str) -> Result<Option<Position>, Failure> {
-        self.handler.position(account_id).await.map_err(of_handler)
+        // Depends on no event, so it is none that this fails because of.
+        self.handler.position(account_id).await.map_err(|error| Failure::Away(error.into()))
     }
 
     async fn apply(&self, step: &Step) -> Result<Applied, Failure> {
-        self.handler.apply(step).await.map_err(of_handler)
+        self.handler.apply(step).await.map_err(|error| self.of_handler(error))
+    }
+
+    fn of_handler(&self, error: H::Error) -> Failure {
+        let away = self.handler.is_away(&error);
+        if away { Failure::Away(error.into()) } else { Failure::Handler(error.into()) }
     }
 }
 
-fn of_handler(error: impl Into<BoxError>) -> Failure {
-    Failure::Handler(error.into())
+fn outpaced() -> Failure {
+    Failure::Away("others move the account faster than it can be followed".into())
 }
 
 /// The step that an event is, as far as it was not seen.

@@ -45,6 +45,11 @@ impl Delivery {
         self.tell(AckKind::Nak(Some(pause))).await;
     }
 
+    /// It was not looked at, and is for whoever asks next.
+    pub(super) async fn give_back(&self) {
+        self.tell(AckKind::Nak(None)).await;
+    }
+
     async fn tell(&self, what: AckKind) {
         if let Err(error) = self.message.ack_with(what).await {
             tracing::debug!(error, sequence = self.sequence, "the broker cannot be told; the message will come again");

@@ -3,6 +3,7 @@
 use async_nats::HeaderMap;
 use ownership_proto::v1::{LeadUnassignedOverdue, OverdueLead, OwnerChange, OwnersChanged};
 use prost::Message;
+use tonic::Code;
 
 use super::handler::Position;
 
@@ -50,6 +51,16 @@ pub enum Fault {
         /// How often.
         attempts: u32,
         /// What the handler said in the end.
+        error: String,
+    },
+    /// The service refuses what its account needs.
+    #[error("it was tried {attempts} times, and the service answers {code:?}: {error}")]
+    Refused {
+        /// How often.
+        attempts: u32,
+        /// What the service answered in the end.
+        code: Code,
+        /// Why, beginning with the reason.
         error: String,
     },
 }

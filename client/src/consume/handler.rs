@@ -21,13 +21,15 @@ pub struct Position {
 /// The position of an account is kept in the same place as what was made of its changes, and moves in the same transaction. So it does
 /// not matter where a program ends, or how often it is told the same.
 pub trait Handler: Send + Sync + 'static {
-    /// Why something could not be done. It is tried again some times, then the event is parked.
+    /// Why something could not be done. It is tried again some times, then the event is parked; unless what failed was
+    /// [`position`](Self::position), or the tables [are away](Self::is_away).
     type Error: Into<crate::BoxError> + Send;
 
     /// What is wanted of an account that nothing is kept of.
     const BEGINNING: Beginning = Beginning::List;
 
-    /// How far an account was followed. `None`: nothing is kept of it.
+    /// How far an account was followed. `None`: nothing is kept of it. Depends on no event, so none is parked because this fails: it is
+    /// asked again until it succeeds.
     fn position(&self, account_id: &str) -> impl Future<Output = Result<Option<Position>, Self::Error>> + Send;
 
     /// Takes up an account, or takes it up anew. In one transaction: nothing, if the position is no longer `start.from`; else forgets all
@@ -37,6 +39,13 @@ pub trait Handler: Send + Sync + 'static {
     /// Applies a step. In one transaction: nothing, if the position is no longer `step.from`; else everything, with the position
     /// `step.to`.
     fn apply(&self, step: &Step) -> impl Future<Output = Result<Applied, Self::Error>> + Send;
+
+    /// Whether `begin` or `apply` failed for a reason that has nothing to do with what was to be done, such as a database that cannot be
+    /// reached or written to. The event is then tried until it succeeds, and never parked.
+    fn is_away(&self, error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
 
     /// An event was parked, which is logged as an error as well. Somebody has to look at it.
     fn parked(&self, parked: &Parked) {

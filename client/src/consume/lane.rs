@@ -1,6 +1,5 @@
 //! A lane: takes the events of its accounts in, one after the other.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +7,10 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::sync::mpsc::Receiver;
 
-use super::account::{Failure, Taken, Waiting};
+use super::account::{Taken, Waiting};
 use super::delivery::{Delivery, UnderWay};
 use super::event::{self, Fault};
+use super::failure::{Attempts, Failure};
 use super::handler::Handler;
 use super::{Core, Parked};
 
@@ -22,30 +22,38 @@ pub(super) struct Lane<H> {
     core: Arc<Core<H>>,
     under_way: Arc<UnderWay>,
     waiting: Waiting,
-    /// How often the handler has failed with a message.
-    failed: HashMap<u64, u32>,
+    attempts: Attempts,
 }
 
 impl<H: Handler> Lane<H> {
     pub(super) fn new(core: Arc<Core<H>>, under_way: Arc<UnderWay>) -> Self {
-        Self { core, under_way, waiting: Waiting::new(), failed: HashMap::new() }
+        Self { core, under_way, waiting: Waiting::new(), attempts: Attempts::default() }
     }
 
-    /// Takes in what comes, until nothing can come any more.
+    /// Takes in what comes, until nothing can come any more. What waits then is for others, who need not wait.
     pub(super) async fn run(mut self, mut deliveries: Receiver<Arc<Delivery>>) {
         while let Some(delivery) = deliveries.recv().await {
-            let outcome = self.take(&delivery).await;
-            self.under_way.remove(&delivery);
-            match outcome {
-                Ok(Taken::Waits) => {}
-                Ok(Taken::In(with)) => {
-                    self.failed.remove(&delivery.sequence);
-                    for delivery in with.iter().chain([&delivery]) {
-                        delivery.done().await;
-                    }
-                }
-                Err(failure) => self.failed(&delivery, failure).await,
+            if deliveries.is_closed() {
+                self.under_way.remove(&delivery);
+                delivery.give_back().await;
+            } else {
+                self.work_on(&delivery).await;
             }
+        }
+    }
+
+    async fn work_on(&mut self, delivery: &Arc<Delivery>) {
+        let outcome = self.take(delivery).await;
+        self.under_way.remove(delivery);
+        match outcome {
+            Ok(Taken::Waits) => {}
+            Ok(Taken::In(with)) => {
+                self.attempts.forget(delivery.sequence);
+                for delivery in with.iter().chain([delivery]) {
+                    delivery.done().await;
+                }
+            }
+            Err(failure) => self.failed(delivery, failure).await,
         }
     }
 
@@ -61,21 +69,31 @@ impl<H: Handler> Lane<H> {
         let (subject, sequence) = (delivery.message().subject.as_str(), delivery.sequence);
         match failure {
             Failure::Fault(fault) => self.park(delivery, fault).await,
-            Failure::Service(error) => {
-                tracing::warn!(subject, sequence, %error, "an event waits for the service");
+            Failure::Away(error) => {
+                tracing::warn!(subject, sequence, error, "an event waits, since what it needs is away");
                 delivery.again(self.core.options.pause).await;
             }
             Failure::Handler(error) => {
-                let attempts = self.failed.entry(sequence).or_default();
-                *attempts += 1;
-                let (attempts, error) = (*attempts, error.to_string());
-                if attempts >= self.core.options.attempts {
-                    return self.park(delivery, Fault::Handler { attempts, error }).await;
-                }
-                tracing::warn!(subject, sequence, attempts, error, "an event was not taken in and is tried again");
-                delivery.again(self.pause(attempts)).await;
+                let error = error.to_string();
+                self.failed_with(delivery, |attempts| Fault::Handler { attempts, error }).await;
+            }
+            Failure::Refused(error) => {
+                let (code, error) = (error.code(), error.to_string());
+                self.failed_with(delivery, |attempts| Fault::Refused { attempts, code, error }).await;
             }
         }
+    }
+
+    /// Counts an attempt. After the last one, the event is parked.
+    async fn failed_with(&mut self, delivery: &Delivery, fault: impl FnOnce(u32) -> Fault) {
+        let (subject, sequence) = (delivery.message().subject.as_str(), delivery.sequence);
+        let attempts = self.attempts.count(sequence);
+        let fault = fault(attempts);
+        if attempts >= self.core.options.attempts {
+            return self.park(delivery, fault).await;
+        }
+        tracing::warn!(subject, sequence, %fault, "an event was not taken in and is tried again");
+        delivery.again(self.pause(attempts)).await;
     }
 
     /// The pause after some attempts.
@@ -102,7 +120,7 @@ impl<H: Handler> Lane<H> {
         tracing::error!(subject, sequence, %fault, "an event was parked");
         self.core.counts.parked();
         self.core.handler.parked(&parked);
-        self.failed.remove(sequence);
+        self.attempts.forget(*sequence);
         delivery.done_for_good().await;
     }
 }

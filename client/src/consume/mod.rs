@@ -7,6 +7,7 @@
 mod account;
 mod delivery;
 mod event;
+mod failure;
 mod handler;
 mod lane;
 mod log;
@@ -41,13 +42,14 @@ pub struct ConsumerOptions {
     /// How long the broker waits for a word about a message before it delivers it again. While a message is worked on, the word is
     /// given in time.
     pub ack_wait: Duration,
-    /// How many messages may be under way.
+    /// How many messages may be under way: worked on, waiting for their turn, or for the end of a pause. All of them are in memory.
     pub max_ack_pending: u16,
     /// How many accounts may be worked on at the same time.
     pub lanes: usize,
-    /// How often an event that the handler fails with is tried before it is parked.
+    /// How often an event that the handler fails with, or whose account the service refuses, is tried before it is parked. Times at
+    /// which handler or service are away do not count.
     pub attempts: u32,
-    /// The pause after the first of these times. It doubles with each.
+    /// The pause after the first of these times, which doubles with each, and after those that do not count.
     pub pause: Duration,
 }
 
@@ -137,7 +139,8 @@ impl<H: Handler> Consumer<H> {
         Ok(Self { context, core: Arc::new(core) })
     }
 
-    /// Consumes until `shutdown` completes, then finishes what is under way. A broker that is away is waited for.
+    /// Consumes until `shutdown` completes, then finishes the events that are worked on, and gives back those that wait for their turn.
+    /// A broker that is away is waited for.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         pull::pull(&self.context, &self.core, shutdown).await;
     }
@@ -145,11 +148,11 @@ impl<H: Handler> Consumer<H> {
     /// Brings an account up to date from the service, without an event: what a consumer that is new begins with for the accounts it
     /// knows, and what an account needs whose last event is parked once the cause is gone.
     pub async fn catch_up(&self, account_id: &str) -> Result<(), BoxError> {
-        use account::Failure;
+        use failure::Failure;
         self.core.catch_up(account_id).await.map_err(|failure| match failure {
             Failure::Fault(fault) => fault.into(),
-            Failure::Handler(error) => error,
-            Failure::Service(error) => error.into(),
+            Failure::Refused(error) => error.into(),
+            Failure::Handler(error) | Failure::Away(error) => error,
         })
     }
 

@@ -71,7 +71,8 @@ fn as_json(parked: &Parked) -> serde_json::Value {
     })
 }
 
-/// A stream of JetStream, which is created when it is missing: each event under `{stream}.{consumer}`, as it was, with two headers more.
+/// A stream of JetStream, which is created when it is missing: each event under `{stream}.{consumer}`, as it was, with two headers more,
+/// and without those that were for the broker.
 #[derive(Debug, Clone)]
 pub struct ParkingStream {
     /// The way to the broker.
@@ -87,18 +88,30 @@ impl Parking for ParkingStream {
             let subjects = vec![format!("{stream}.*")];
             context.get_or_create_stream(Config { name: stream.clone(), subjects, ..Default::default() }).await?;
             let Parked { consumer, fault, subject, sequence, headers, data } = parked;
-            let mut headers = headers.clone();
+            // A stream that was put back has another event under the same number.
+            let id = headers.get("ce-id").map(|id| id.as_str()).unwrap_or_default();
+            let id = format!("{consumer}.{sequence}.{id}");
+            let mut headers = without_conditions(headers);
             headers.insert("Parked-Fault", fault.to_string().replace(['\r', '\n'], " "));
             headers.insert("Parked-From", format!("{subject}#{sequence}"));
             let message = PublishMessage::build()
                 .headers(headers)
                 .payload(data.clone().into())
-                .message_id(format!("{consumer}.{sequence}"))
+                .message_id(id)
                 .expected_stream(stream);
             context.send_publish(format!("{stream}.{consumer}"), message).await?.await?;
             Ok(())
         })
     }
+}
+
+/// Headers without the conditions on which they were published, which hold in another stream.
+fn without_conditions(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for (name, values) in headers.iter().filter(|(name, _)| !name.to_string().starts_with("Nats-")) {
+        values.iter().for_each(|value| kept.append(name.clone(), value.clone()));
+    }
+    kept
 }
 
 #[cfg(test)]

@@ -20,33 +20,36 @@ use super::{ConsumerOptions, Core};
 use crate::BoxError;
 use crate::retry::Backoff;
 
-/// Messages that may wait in a lane: few, so that what is delivered is soon worked on.
-const QUEUE: usize = 4;
 /// Pauses between attempts to reach the broker.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long the broker may wait before it says that there is nothing, and how often it says that it is alive meanwhile.
 const EXPIRES: Duration = Duration::from_secs(20);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Hands messages to lanes until `shutdown`, then waits until the lanes are done with them.
+/// Hands messages to lanes until `shutdown`, then waits until the lanes have ended.
 pub(super) async fn pull<H: Handler>(context: &Context, core: &Arc<Core<H>>, shutdown: impl Future<Output = ()>) {
     let under_way = Arc::new(UnderWay::default());
     let mut running = JoinSet::new();
     let mut lanes = Vec::new();
     for _ in 0..core.options.lanes {
-        let (sender, receiver) = channel(QUEUE);
+        // Room for all that the broker delivers: an account that takes long does not keep the others' messages from their lanes, and
+        // whatever waits is known to be under way.
+        let (sender, receiver) = channel(core.options.max_ack_pending.into());
         running.spawn(Lane::new(Arc::clone(core), Arc::clone(&under_way)).run(receiver));
         lanes.push(sender);
     }
-    let pulling = pull_always(context, &core.options, &lanes, &under_way);
-    let keeping = under_way.keep(core.options.ack_wait / 3);
+    let working = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = pull_always(context, &core.options, &lanes, &under_way) => {}
+        }
+        drop(lanes);
+        while running.join_next().await.is_some() {}
+    };
     tokio::select! {
-        () = shutdown => {}
-        () = pulling => {}
-        () = keeping => {}
+        () = working => {}
+        () = under_way.keep(core.options.ack_wait / 3) => {}
     }
-    drop(lanes);
-    while running.join_next().await.is_some() {}
 }
 
 /// Pulls, for ever: whatever ends it is waited for.

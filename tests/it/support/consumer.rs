@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::consumer::pull;
 use async_nats::{Client as Broker, HeaderMap, jetstream};
 use ownership_client::{
-    Applied, Client, Consumer, ConsumerOptions, Counts, Handler, Options, ParkingFile, Position, Start, StartOver, Step,
+    Applied, Client, Consumer, ConsumerOptions, Counts, Handler, Options, ParkingFile, Position, Start, StartOver,
+    Step, Transport,
 };
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -15,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fold::owners_and_last;
 use super::nats::Nats;
+use super::stream::{STREAM, complete};
 use super::{Account, ChangeKind, Setup, World, eventually, one_replica};
 
 /// A lead that a squeamish handler cannot take in.
@@ -24,9 +27,24 @@ pub const INDIGESTIBLE: &str = "INDIGESTIBLE";
 #[derive(Clone, Default)]
 pub struct Table {
     pub accounts: Arc<Mutex<BTreeMap<String, Kept>>>,
-    /// Whether it fails with some changes.
-    pub squeamish: Arc<Mutex<bool>>,
+    pub troubles: Arc<Mutex<Troubles>>,
 }
+
+/// What is wrong with a table.
+#[derive(Default)]
+pub struct Troubles {
+    /// Whether it fails with some changes.
+    pub squeamish: bool,
+    /// How often it cannot be read.
+    pub unreadable: u32,
+    /// How often it cannot be written to.
+    pub locked: u32,
+    /// An account whose next step takes so long.
+    pub slow: Option<(String, Duration)>,
+}
+
+/// What a table says that cannot be written to.
+const LOCKED: &str = "it is locked";
 
 /// What is kept of an account.
 #[derive(Clone, Debug)]
@@ -41,10 +59,12 @@ impl Handler for Table {
     type Error = String;
 
     async fn position(&self, account_id: &str) -> Result<Option<Position>, String> {
+        once_less(&mut self.troubles.lock().unreadable, "it is not there")?;
         Ok(self.accounts.lock().get(account_id).map(|kept| kept.position.clone()))
     }
 
     async fn begin(&self, start: &Start) -> Result<Applied, String> {
+        once_less(&mut self.troubles.lock().locked, LOCKED)?;
         let mut accounts = self.accounts.lock();
         let before = accounts.get(&start.account_id);
         if before.map(|kept| &kept.position) != start.from.as_ref() {
@@ -59,7 +79,12 @@ impl Handler for Table {
     }
 
     async fn apply(&self, step: &Step) -> Result<Applied, String> {
-        if *self.squeamish.lock() && step.changes.iter().any(|change| change.lead_id == INDIGESTIBLE) {
+        let slow = self.troubles.lock().slow.take_if(|(account, _)| *account == step.account_id);
+        if let Some((_, pause)) = slow {
+            tokio::time::sleep(pause).await;
+        }
+        once_less(&mut self.troubles.lock().locked, LOCKED)?;
+        if self.troubles.lock().squeamish && step.changes.iter().any(|change| change.lead_id == INDIGESTIBLE) {
             return Err("it is too much".to_owned());
         }
         let mut accounts = self.accounts.lock();
@@ -76,6 +101,21 @@ impl Handler for Table {
         }
         kept.steps.push(step.clone());
         Ok(Applied::Done)
+    }
+
+    fn is_away(&self, error: &String) -> bool {
+        error == LOCKED
+    }
+}
+
+/// Fails, so many times.
+fn once_less(times: &mut u32, error: &str) -> Result<(), String> {
+    match times.checked_sub(1) {
+        Some(left) => {
+            *times = left;
+            Err(error.to_owned())
+        }
+        None => Ok(()),
     }
 }
 
@@ -148,6 +188,17 @@ impl Scene {
     /// The same over a connection to the broker.
     pub async fn consume_over(&self, broker: Broker, world: &World, options: ConsumerOptions) -> Running {
         let client = Client::open([world.url(0)], Options::default()).await.unwrap();
+        self.consume_through(client, broker, options)
+    }
+
+    /// The same with a token for the service.
+    pub async fn consume_as(&self, token: String, world: &World, options: ConsumerOptions) -> Running {
+        let transport = Transport { identity: Some(Arc::new(token)), ..Transport::default() };
+        let client = Client::open([world.url(0)], Options { transport, ..Options::default() }).await.unwrap();
+        self.consume_through(client, self.nats.client().await, options)
+    }
+
+    fn consume_through(&self, client: Client, broker: Broker, options: ConsumerOptions) -> Running {
         let parking = ParkingFile(self.directory.path().join("parked"));
         let context = jetstream::new(broker);
         let consumer = Arc::new(Consumer::new(client, context, self.table.clone(), parking, options).unwrap());
@@ -155,6 +206,23 @@ impl Scene {
         let (running, stopped) = (Arc::clone(&consumer), stop.clone());
         let task = tokio::spawn(async move { running.run(stopped.cancelled()).await });
         Running { consumer, stop, task }
+    }
+
+    /// Gives a lead to `anna` and `ben` in turn, in events of their own; says how many events there are in all.
+    pub async fn change_one_by_one(&self, world: &World, account: &Account, times: usize) -> usize {
+        let mut events = 0;
+        for time in 0..times {
+            account.assign("L1", ["anna", "ben"][time % 2]).ok().await;
+            events = complete(world, &self.nats).await.len();
+        }
+        events
+    }
+
+    /// How many messages a consumer has that the broker waits for a word about.
+    pub async fn under_way(&self) -> Option<usize> {
+        let stream = self.nats.jetstream().await.get_stream(STREAM).await.ok()?;
+        let consumer = stream.get_consumer::<pull::Config>(&options().name).await.ok()?;
+        Some(consumer.cached_info().num_ack_pending)
     }
 
     /// What is wrong with each event that is parked.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use async_nats::jetstream::consumer::{PullConsumer, pull};
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Row};
 use tempfile::TempDir;
 
 use super::fold::owners_and_last;
@@ -103,6 +103,14 @@ impl Follower {
     async fn database(&self) -> Option<SqlitePool> {
         let file = self.file("database");
         SqlitePool::connect_with(SqliteConnectOptions::new().filename(file).read_only(true)).await.ok()
+    }
+
+    /// Keeps everybody else from writing to its database, until the connection is dropped.
+    pub async fn lock(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.file("database"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("begin immediate").execute(&mut connection).await.unwrap();
+        connection
     }
 
     /// Who owns what in its table, and how far it has come; nothing before it has a table.
