@@ -155,6 +155,11 @@ impl Metrics {
         self.books.refusals.add(1, &[]);
     }
 
+    /// An account was found to have lost what was read of it.
+    pub fn book_lost(&self) {
+        self.books.losses.add(1, &[]);
+    }
+
     /// A strict read waited this long.
     pub fn read_index_waited(&self, wait: Duration) {
         self.books.read_index_wait.record(wait.as_secs_f64(), &[]);

@@ -89,3 +89,26 @@ pub struct Commit {
     /// What happened, by ordinal.
     pub facts: Vec<Fact>,
 }
+
+impl Commit {
+    /// Where a log ends of which it is the last.
+    pub fn tip(&self) -> Tip {
+        Tip { revision: self.revision, at: self.at }
+    }
+}
+
+/// Where a log ends. A revision that was made at another time is another one: the database was put back in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tip {
+    /// Its last revision.
+    pub revision: Revision,
+    /// When that was made.
+    pub at: Timestamp,
+}
+
+impl Tip {
+    /// Whether a log that ended here may end there now.
+    pub fn may_become(self, later: Self) -> bool {
+        later == self || later.revision > self.revision
+    }
+}

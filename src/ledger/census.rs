@@ -9,7 +9,8 @@ use tokio::time::sleep;
 
 use super::books::Books;
 use super::resident::Resident;
-use crate::domain::ids::{AccountId, Revision};
+use crate::domain::fact::Tip;
+use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
 use crate::metrics;
 use crate::store::{self, Store};
@@ -39,7 +40,7 @@ struct Census(HashMap<AccountId, Count>);
 /// How many leads of an account waited at a revision, and since when the first of them had.
 #[derive(Debug, Clone, Copy)]
 struct Count {
-    at: Revision,
+    at: Tip,
     leads: usize,
     since: Option<Timestamp>,
 }
@@ -48,7 +49,7 @@ impl Census {
     async fn take(&mut self, accounts: &[Arc<Resident>]) {
         let mut before = std::mem::take(&mut self.0);
         for account in accounts {
-            let known = before.remove(&account.id).filter(|count| count.at == account.revision());
+            let known = before.remove(&account.id).filter(|count| count.at == account.tip());
             let count = match known {
                 Some(count) => count,
                 None => {
@@ -69,9 +70,9 @@ impl Census {
 
 impl Count {
     fn of(account: &Resident) -> Self {
-        let (leads, snapshot) = account.read(|book| (book.unassigned(), book.snapshot()));
+        let (at, leads, snapshot) = account.read(|book| (book.tip(), book.unassigned(), book.snapshot()));
         let since = if leads > 0 { snapshot.unassigned_since() } else { None };
-        Self { at: snapshot.revision(), leads, since }
+        Self { at, leads, since }
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
     use crate::domain::actor::{Actor, Origin, Source};
     use crate::domain::book::Book;
     use crate::domain::fact::{Commit, Fact};
-    use crate::domain::ids::{CallerId, LeadId, MemberId};
+    use crate::domain::ids::{CallerId, LeadId, MemberId, Revision};
     use crate::domain::lead::LeadRef;
 
     fn account() -> Arc<Resident> {

@@ -229,14 +229,14 @@ impl Writer {
         let (account, began) = (&self.resident.id, Instant::now());
         let locked = store::heads::lock(tx, account).await?;
         metrics::get().head_locked(began.elapsed());
-        self.resident.catch_up_under_lock(tx, locked.head.revision, self.budget).await?;
+        self.resident.catch_up_under_lock(tx, locked.head.tip(), self.budget).await?;
         let ids: Vec<_> = batch.iter().filter_map(|pending| pending.command.request_id()).collect();
         let known = store::requests::find(tx, account, &ids).await?;
         // From here on requests are begun. Those that were withdrawn meanwhile never will be.
         let commands = batch.iter().map(|pending| pending.begin().then_some(&pending.command));
         let decided = self.resident.read(|book| {
             // Nobody can have moved the head since it was locked, so nobody can have moved the book past it.
-            let caught_up = book.revision() == locked.head.revision;
+            let caught_up = book.tip() == locked.head.tip();
             caught_up.then(|| decide(book, commands, known, locked.now))
         });
         let decided = decided.ok_or(store::Error::TimedOut)?;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::domain::ids::{AccountId, Revision};
+use crate::domain::fact::Tip;
+use crate::domain::ids::AccountId;
 use crate::metrics;
 use crate::store::{self, Store};
 
@@ -18,8 +19,8 @@ const MAX_ACCOUNTS: usize = 1_000;
 /// Longest wait for the database. One connection that died without a word must not end all strict reads.
 const MAX_QUESTION: Duration = Duration::from_secs(2);
 
-type Answer = Result<Revision, Arc<store::Error>>;
-type Heads = Result<HashMap<AccountId, Revision>, store::Error>;
+type Answer = Result<Tip, Arc<store::Error>>;
+type Heads = Result<HashMap<AccountId, Tip>, store::Error>;
 
 struct Question {
     account: AccountId,
@@ -38,7 +39,7 @@ impl Freshness {
     pub(super) fn start(store: Store) -> Self {
         Self::asking(move |accounts| {
             let store = store.clone();
-            async move { store::heads::revisions(&store, &accounts).await }
+            async move { store::heads::tips(&store, &accounts).await }
         })
     }
 
@@ -53,7 +54,7 @@ impl Freshness {
         Self { questions }
     }
 
-    /// The revision an account stands at, or one that it reached since.
+    /// Where the log of an account ends, or ended at some moment since the question.
     pub(super) async fn head(&self, account: &AccountId) -> Answer {
         let began = Instant::now();
         let (answer, answered) = oneshot::channel();
@@ -86,7 +87,7 @@ async fn answer<A: Future<Output = Heads>>(ask: impl Fn(Vec<AccountId>) -> A, mu
     }
 }
 
-fn reply(questions: impl Iterator<Item = Question>, heads: &Result<HashMap<AccountId, Revision>, Arc<store::Error>>) {
+fn reply(questions: impl Iterator<Item = Question>, heads: &Result<HashMap<AccountId, Tip>, Arc<store::Error>>) {
     for Question { account, answer } in questions {
         // Whoever no longer waits needs no answer.
         drop(answer.send(match heads {
@@ -107,6 +108,7 @@ mod tests {
     use tokio::task::{unconstrained, yield_now};
 
     use super::*;
+    use crate::domain::ids::Revision;
 
     /// A database that answers when it is told to, and remembers what it was asked.
     #[derive(Clone)]
@@ -132,7 +134,8 @@ mod tests {
             self.asked.lock().push(accounts.len());
             self.may_answer.acquire().await.unwrap().forget();
             let head = head.map_err(|()| store::Error::TimedOut)?;
-            Ok(accounts.into_iter().map(|account| (account, Revision(head))).collect())
+            let head = Tip { revision: Revision(head), ..Tip::default() };
+            Ok(accounts.into_iter().map(|account| (account, head)).collect())
         }
 
         /// How many accounts it was asked for, query by query.
@@ -166,7 +169,7 @@ mod tests {
     }
 
     fn revisions(answers: Vec<Answer>) -> Vec<i64> {
-        answers.into_iter().map(|answer| answer.unwrap().0).collect()
+        answers.into_iter().map(|answer| answer.unwrap().revision.0).collect()
     }
 
     #[tokio::test]
@@ -204,7 +207,7 @@ mod tests {
         database.answer(2);
         assert!(failed.await.iter().all(Result::is_err));
         *database.head.lock() = Ok(5);
-        assert_eq!(index.head(&account(1)).await.unwrap(), Revision(5));
+        assert_eq!(revisions(vec![index.head(&account(1)).await]), [5]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -229,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn an_account_that_was_never_written_to_stands_at_the_beginning() {
         let index = Freshness::asking(async |_| Ok(HashMap::new()));
-        assert_eq!(index.head(&account(1)).await.unwrap(), Revision::ZERO);
+        assert_eq!(index.head(&account(1)).await.unwrap(), Tip::default());
     }
 
     #[tokio::test]

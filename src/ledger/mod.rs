@@ -179,9 +179,11 @@ impl Ledger {
             // Every change goes through this process, and is in the book before it is answered.
             return Ok(account.resident.revision());
         }
+        // First: what this replica commits in between must not look like something that the database has lost.
+        let known = account.resident.tip();
         let head = self.0.freshness.head(&account.resident.id).await.map_err(Error::Store)?;
-        account.resident.catch_up(&self.0.store, head, self.0.budget).await?;
-        Ok(head)
+        account.resident.catch_up(&self.0.store, (known, head), self.0.budget).await?;
+        Ok(head.revision)
     }
 
     /// Waits until the books show what was read from the log. A change is in the log a moment before it is in the book, and nobody
@@ -215,7 +217,9 @@ impl Ledger {
     /// Follows an account's commits.
     pub async fn follow(&self, context: &Context) -> Result<Following, Error> {
         let reading = self.book(context, Freshness::Strict).await?;
-        Ok(Following { revisions: reading.0.resident.revisions(), account: reading.0, contact: self.0.contact.clone() })
+        let resident = &reading.0.resident;
+        let (revisions, epoch) = (resident.revisions(), resident.epoch());
+        Ok(Following { revisions, epoch, account: reading.0, contact: self.0.contact.clone() })
     }
 
     /// Tells of each account of which something is to be published through this replica, once per batch. Who listens too slowly misses some.
@@ -240,6 +244,11 @@ impl Ledger {
             return None;
         }
         resident.recent_after(after)
+    }
+
+    /// When a revision of an account was made, if it is still in memory.
+    pub fn recent_made_at(&self, account: &AccountId, revision: Revision) -> Option<Timestamp> {
+        self.0.books.peek(account)?.recent_made_at(revision)
     }
 
     /// Where the log can be read.
@@ -284,6 +293,7 @@ impl Reading {
 pub struct Following {
     account: Arc<Account>,
     revisions: watch::Receiver<Revision>,
+    epoch: u64,
     contact: Contact,
 }
 
@@ -296,6 +306,11 @@ impl Following {
     /// The revision the replica knows of.
     pub fn head(&self) -> Revision {
         self.account.resident.revision()
+    }
+
+    /// Whether the database was put back since, so that what was read here may be in no log any more. To be asked after reading.
+    pub fn is_lost(&self) -> bool {
+        self.account.resident.epoch() != self.epoch
     }
 
     /// Waits until the replica knows of another revision than it did.

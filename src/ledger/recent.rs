@@ -9,6 +9,7 @@ use crate::domain::fact::{Commit, Fact};
 use crate::domain::ids::Revision;
 use crate::domain::lead::Projection;
 use crate::domain::member::Member;
+use crate::domain::time::Timestamp;
 
 /// Commits kept at most: about a second of the fastest account, which is what a watcher may fall behind before it reads the log.
 const MAX_COMMITS: usize = 16_384;
@@ -95,6 +96,12 @@ impl Recent {
     /// Drops all of them.
     pub(super) fn clear(&mut self) {
         *self = Self { limit: self.limit, ..Self::within(0) };
+    }
+
+    /// When a revision was made, if it is here.
+    pub(super) fn made_at(&self, revision: Revision) -> Option<Timestamp> {
+        let place = usize::try_from(revision.0 - self.commits.front()?.revision.0).ok()?;
+        self.commits.get(place).map(|commit| commit.at)
     }
 
     /// The next ones after a revision, if all of them are here.
@@ -206,7 +213,6 @@ mod tests {
     use super::*;
     use crate::domain::actor::{Actor, Origin, Source};
     use crate::domain::ids::{CallerId, LeadId};
-    use crate::domain::time::Timestamp;
 
     const BUDGET: usize = 1 << 30;
 
@@ -232,6 +238,8 @@ mod tests {
         let oldest = Revision(20_000 - MAX_COMMITS as i64);
         assert!(recent.after(oldest).is_some());
         assert!(recent.after(Revision(oldest.0 - 1)).is_none(), "gone: the log has it");
+        let made_at = [oldest, oldest.next(), Revision(20_000), Revision(20_001)].map(|of| recent.made_at(of));
+        assert_eq!(made_at, [None, Some(Timestamp(1)), Some(Timestamp(1)), None]);
         let last = recent.after(Revision(19_999)).unwrap();
         assert_eq!((last.commits().len(), last.until()), (1, Revision(20_000)));
         assert!(recent.after(Revision(20_000)).unwrap().commits().is_empty());

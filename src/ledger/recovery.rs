@@ -7,7 +7,6 @@ use tokio::time::{Instant, sleep, timeout};
 use super::batch::Pending;
 use super::door::{Failure, MAX_TRANSACTION, RETRY_PAUSE, Writer};
 use crate::domain::fact::Commit;
-use crate::domain::ids::Revision;
 use crate::store;
 
 /// Longest pause between two attempts to reach the database.
@@ -49,9 +48,8 @@ impl Writer {
         let account = &self.resident.id;
         let tx = self.store.begin("recover").await?;
         let locked = store::heads::lock(&tx, account).await?;
-        let before = Revision(commit.revision.0 - 1);
-        let found = store::facts::commits_after(&tx, account, before, 1).await?;
-        self.resident.catch_up_under_lock(&tx, locked.head.revision, self.budget).await?;
+        let found = store::facts::commits_from(&tx, account, commit.revision, 1).await?;
+        self.resident.catch_up_under_lock(&tx, locked.head.tip(), self.budget).await?;
         tx.end().await?;
         Ok(found.first() == Some(commit))
     }

@@ -1,7 +1,7 @@
 //! An account in memory: its book, kept up to date from the log, and the latest commits for those who watch.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::watch;
@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use super::recent::Recent;
 use super::recorded::Stretch;
 use crate::domain::book::{Book, DoesNotFollow};
-use crate::domain::fact::Commit;
+use crate::domain::fact::{Commit, Tip};
 use crate::domain::ids::{AccountId, Revision};
+use crate::domain::time::Timestamp;
 use crate::metrics;
 use crate::store::{self, Readable, Store, Tx};
 
@@ -33,6 +34,8 @@ pub(super) struct Resident {
     /// The same, told to those who follow once a batch is in the book.
     announced: watch::Sender<Revision>,
     recent: Mutex<Recent>,
+    /// How often another log took the place of the one that the book was made of.
+    epoch: AtomicU64,
     /// Held while the log is read into the book: one reader serves all who wait for it.
     catching_up: tokio::sync::Mutex<()>,
     bytes: AtomicUsize,
@@ -79,6 +82,7 @@ impl Resident {
             bytes: AtomicUsize::new(FIXED_BYTES + book.bytes()),
             book: RwLock::new(book),
             recent: Mutex::new(Recent::within(budget)),
+            epoch: AtomicU64::default(),
             catching_up: tokio::sync::Mutex::default(),
         }
     }
@@ -91,6 +95,16 @@ impl Resident {
     /// The revision of the book.
     pub(super) fn revision(&self) -> Revision {
         Revision(self.reached.load(Ordering::Acquire))
+    }
+
+    /// The commit that the book ends with.
+    pub(super) fn tip(&self) -> Tip {
+        self.read(Book::tip)
+    }
+
+    /// Another number once the database was put back: what was read here under the one before may be in no log any more.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Tells when the book moves on.
@@ -121,6 +135,11 @@ impl Resident {
         self.recent.lock().after(after)
     }
 
+    /// When a revision was made, if it is still in memory.
+    pub(super) fn recent_made_at(&self, revision: Revision) -> Option<Timestamp> {
+        self.recent.lock().made_at(revision)
+    }
+
     /// Takes commits over into the book. Those it contains already are ignored. Readers need not wait for all of them: each is in
     /// the book as a whole or not at all, and between two of them whoever waits may read.
     pub(super) fn take_over(&self, commits: Vec<Commit>) -> Result<(), DoesNotFollow> {
@@ -147,53 +166,82 @@ impl Resident {
         taken
     }
 
-    /// Brings the book to a revision that the log has.
-    pub(super) async fn catch_up(&self, store: &Store, until: Revision, budget: usize) -> Result<(), LoadError> {
-        if self.revision() >= until {
+    /// Brings the book to `head`, where the log ends. That was asked for after the book stood at what is `known`: unless the one can
+    /// have become the other, the database was put back.
+    pub(super) async fn catch_up(
+        &self,
+        store: &Store,
+        (known, head): (Tip, Tip),
+        budget: usize,
+    ) -> Result<(), LoadError> {
+        let put_back = !known.may_become(head);
+        if !put_back && self.revision() >= head.revision {
             return Ok(());
         }
         let _alone = self.catching_up.lock().await;
-        match self.follow(store, until).await? {
+        let followed = if put_back { Followed::Elsewhere } else { self.follow(store, head).await? };
+        match followed {
             Followed::Reached => Ok(()),
             Followed::Trimmed => {
                 let loaded = load_book(&store.snapshot("reload_book").await?, &self.id, budget).await?;
                 self.replace(loaded, false);
                 Ok(())
             }
+            Followed::Elsewhere => {
+                // Nobody may add to the log while a book that may be ahead of it is replaced.
+                let tx = store.begin("reload_book").await?;
+                let locked = store::heads::lock(&tx, &self.id).await?;
+                self.catch_up_under_lock(&tx, locked.head.tip(), budget).await?;
+                Ok(tx.end().await?)
+            }
         }
     }
 
     /// Brings the book to where its head was locked, or back to there if the database was put back under a running service. Uses
     /// nothing but the transaction: a second connection might be one that all are waiting for.
-    pub(super) async fn catch_up_under_lock(&self, tx: &Tx, head: Revision, budget: usize) -> Result<(), LoadError> {
-        if head >= self.revision() && matches!(self.follow(tx, head).await?, Followed::Reached) {
+    pub(super) async fn catch_up_under_lock(&self, tx: &Tx, head: Tip, budget: usize) -> Result<(), LoadError> {
+        let followed = self.follow(tx, head).await?;
+        if matches!(followed, Followed::Reached) && self.tip() == head {
             return Ok(());
         }
-        self.replace(load_book(tx, &self.id, budget).await?, true);
+        let trimmed = matches!(followed, Followed::Trimmed);
+        self.replace(load_book(tx, &self.id, budget).await?, !trimmed);
         Ok(())
     }
 
-    async fn follow(&self, log: &impl Readable, until: Revision) -> Result<Followed, LoadError> {
-        while self.revision() < until {
-            let from = self.revision();
-            let commits = store::facts::commits_after(log, &self.id, from, LOG_PAGE).await?;
+    async fn follow(&self, log: &impl Readable, until: Tip) -> Result<Followed, LoadError> {
+        loop {
+            let from = self.tip();
+            if from.revision >= until.revision {
+                return Ok(Followed::Reached);
+            }
+            // With the one that the book ends with: what follows another one is of another log.
+            let commits = store::facts::commits_from(log, &self.id, from.revision, LOG_PAGE).await?;
             // Read after the facts: whoever deleted some of them before they were read has raised the floor by now.
-            let head = store::heads::read(log, &self.id).await?;
-            if from < head.facts_floor || commits.is_empty() || self.take_over(commits).is_err() {
+            let floor = store::heads::read(log, &self.id).await?.facts_floor;
+            if from.revision > floor && commits.first().map(Commit::tip) != Some(from) {
+                return Ok(Followed::Elsewhere);
+            }
+            let more = commits.last().is_some_and(|last| last.revision > from.revision);
+            if from.revision < floor || !more || self.take_over(commits).is_err() {
                 return Ok(Followed::Trimmed);
             }
         }
-        Ok(Followed::Reached)
     }
 
-    /// Replaces the book. Unless the head is locked, only by a later one: what was shown must not be taken back.
-    fn replace(&self, loaded: Book, under_lock: bool) {
+    /// Replaces the book. Unless the database was put back, only by a later one: what was shown must not be taken back.
+    fn replace(&self, loaded: Book, put_back: bool) {
         let mut book = self.book.write();
-        if !under_lock && loaded.revision() <= book.revision() {
+        let (account, from, to) = (&self.id, book.revision(), loaded.revision());
+        if put_back {
+            self.epoch.fetch_add(1, Ordering::Release);
+            metrics::get().book_lost();
+            tracing::warn!(%account, %from, %to, "the database was put back: give the history a new id");
+        } else if to > from {
+            tracing::warn!(%account, %from, %to, "an account was loaded anew");
+        } else {
             return;
         }
-        let (from, to) = (book.revision(), loaded.revision());
-        tracing::warn!(account = %self.id, %from, %to, "an account was loaded anew");
         self.recent.lock().clear();
         *book = loaded;
         self.account_for(&book);
@@ -212,12 +260,15 @@ enum Followed {
     Reached,
     /// Not so far: facts that are not history were trimmed, and the snapshot has what they amounted to.
     Trimmed,
+    /// It does not lead from where the book stands: the database was put back, and what the book ends with is lost.
+    Elsewhere,
 }
 
 /// Reads an account where nothing moves meanwhile: in a snapshot, or under the lock of its head.
 async fn load_book(at: &impl Readable, id: &AccountId, budget: usize) -> Result<Book, LoadError> {
     let head = store::heads::read(at, id).await?;
     let mut book = Book::at(head.revision);
+    book.load_time(head.changed_at);
     if head.revision == Revision::ZERO {
         return Ok(book);
     }
@@ -260,7 +311,6 @@ mod tests {
     use crate::domain::fact::Fact;
     use crate::domain::ids::CallerId;
     use crate::domain::settings::Settings;
-    use crate::domain::time::Timestamp;
 
     fn commits(revisions: std::ops::RangeInclusive<i64>) -> Vec<Commit> {
         let actor = Actor { caller: CallerId::parse("test").unwrap(), member: None };

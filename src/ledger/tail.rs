@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::books::Books;
 use super::resident::Resident;
-use crate::domain::ids::{AccountId, Revision};
+use crate::domain::fact::Tip;
+use crate::domain::ids::AccountId;
 use crate::jitter::jittered;
 use crate::store::{self, Store};
 
@@ -113,23 +114,19 @@ async fn bring_up_to_date(residents: &[Arc<Resident>], store: &Store, budget: us
     // On SQLite too, where nobody else writes: of a commit that hung it may not be known that it happened after all.
     for residents in residents.chunks(MAX_ACCOUNTS) {
         let ids: Vec<AccountId> = residents.iter().map(|resident| resident.id.clone()).collect();
-        let heads = store::heads::revisions(store, &ids).await?;
-        let mut behind = Vec::new();
-        for resident in residents {
-            match heads.get(&resident.id) {
-                Some(head) if resident.revision() < *head => {
-                    behind.push(catch_up(Arc::clone(resident), store.clone(), *head, budget));
-                }
-                Some(_) | None => {}
-            }
-        }
-        futures::stream::iter(behind).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        let known: Vec<Tip> = residents.iter().map(|resident| resident.tip()).collect();
+        let heads = store::heads::tips(store, &ids).await?;
+        let moved = residents.iter().zip(known).filter_map(|(resident, known)| {
+            let head = heads.get(&resident.id).copied().unwrap_or_default();
+            (head != known).then(|| catch_up(Arc::clone(resident), store.clone(), (known, head), budget))
+        });
+        futures::stream::iter(moved.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
     Ok(())
 }
 
-async fn catch_up(resident: Arc<Resident>, store: Store, head: Revision, budget: usize) {
-    if let Err(error) = resident.catch_up(&store, head, budget).await {
+async fn catch_up(resident: Arc<Resident>, store: Store, (known, head): (Tip, Tip), budget: usize) {
+    if let Err(error) = resident.catch_up(&store, (known, head), budget).await {
         tracing::warn!(account = %resident.id, error = &error as &dyn std::error::Error, "cannot catch up with the log");
     }
 }

@@ -85,6 +85,7 @@ pub(super) struct Books {
     pub(super) load_duration: Histogram<f64>,
     pub(super) evictions: Counter<u64>,
     pub(super) refusals: Counter<u64>,
+    pub(super) losses: Counter<u64>,
     pub(super) read_index_wait: Histogram<f64>,
 }
 
@@ -115,6 +116,12 @@ impl Books {
                 "{refusal}",
                 &[],
                 "Uses of an account that alone is larger than the budget",
+            ),
+            losses: make.counter(
+                "ownership.book.losses",
+                "{book}",
+                &[],
+                "Accounts in memory of which the database has lost the last changes",
             ),
             read_index_wait: make.latency("ownership.read_index.wait", &[], "Time a strict read waited to be fresh"),
         }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::audit::{State, is_lost};
-use super::event::{Place, Said};
+use super::event::Place;
 use super::failure::Failure;
 use super::pack::Packer;
+use crate::domain::fact::Tip;
 use crate::domain::ids::{AccountId, Revision};
 use crate::ledger::Ledger;
 use crate::store::{self, Snapshot};
@@ -59,9 +60,9 @@ impl<'a> Reader<'a> {
 
     /// Fails if the log does not have what the stream ends with: what comes next in the log does not follow that. A revision is
     /// recognised by its time, which every release writes alike, and not by all that is said of it, which they may not.
-    pub(super) async fn has(&self, account: &AccountId, said: &Said) -> Result<(), Failure> {
-        let (log, revision) = (self.ledger.log(), said.place.revision);
-        if store::history::made_at(log, account, revision).await? == Some(said.at) {
+    pub(super) async fn has(&self, account: &AccountId, Tip { revision, at }: Tip) -> Result<(), Failure> {
+        let log = self.ledger.log();
+        if store::history::made_at(log, account, revision).await? == Some(at) {
             return Ok(());
         }
         // Read afterwards: a floor is raised together with the deletion of what is below.
@@ -73,6 +74,14 @@ impl<'a> Reader<'a> {
             return Err(Failure::Diverged { account: account.clone(), revision });
         }
         Ok(())
+    }
+
+    /// The same, of what was found there before. What is in memory need not be looked for: what follows it there does follow it.
+    pub(super) async fn still_has(&self, account: &AccountId, tip: Tip) -> Result<(), Failure> {
+        if self.ledger.recent_made_at(account, tip.revision) == Some(tip.at) {
+            return Ok(());
+        }
+        self.has(account, tip).await
     }
 
     /// Reads on after a revision: in memory if it is there, and otherwise in the log.

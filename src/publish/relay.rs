@@ -12,12 +12,13 @@ use super::Options;
 use super::audit::State;
 use super::backlog::Trouble;
 use super::broker::{self, Broker};
-use super::event::{Event, Place};
+use super::event::{Event, Place, Said};
 use super::failure::Failure;
 use super::pack::Packer;
 use super::queue::Queue;
 use super::reader::Reader;
 use super::settlement::Settlement;
+use crate::domain::fact::Tip;
 use crate::domain::ids::{AccountId, Revision};
 use crate::domain::time::Timestamp;
 use crate::ledger::Ledger;
@@ -34,6 +35,8 @@ const MAX_ENDS: usize = 100_000;
 #[derive(Debug, Clone, Copy)]
 struct End {
     place: Place,
+    /// The commit that its last message ends with, if it has any.
+    last: Option<Tip>,
     /// The sequence number of its last message; 0 if there is none.
     sequence: u64,
 }
@@ -122,6 +125,10 @@ impl<'a> Relay<'a> {
         let mut at = Timestamp::default();
         loop {
             let events = packer.take();
+            // After the page was read: what follows something else than the stream ends with must not be appended.
+            if let Some(last) = end.last {
+                self.reader.still_has(account, last).await?;
+            }
             // The next ones are read while the broker is waited for.
             let next = if page.last { None } else { Some(self.reader.read(account, page.until, &mut packer)) };
             let (appended, next) = tokio::join!(self.append(&events, &mut end), OptionFuture::from(next));
@@ -146,7 +153,8 @@ impl<'a> Relay<'a> {
             let began = Instant::now();
             let sequence = self.broker.append(event, &self.options.format, end.sequence).await?;
             metrics::get().published(began.elapsed());
-            *end = End { place: Place::behind(event), sequence };
+            let last = Tip { revision: event.last, at: event.at };
+            *end = End { place: Place::behind(event), last: Some(last), sequence };
             self.remember(&event.account, *end);
         }
         Ok(())
@@ -168,17 +176,18 @@ impl<'a> Relay<'a> {
         let tail = self.broker.tail(account).await?;
         let sequence = tail.as_ref().map_or(0, |tail| tail.sequence);
         let said = tail.and_then(|tail| tail.said).filter(|said| said.history == self.history);
-        let place = match said {
-            Some(said) => {
-                self.reader.has(account, &said).await?;
-                said.place
+        let (place, last) = match said {
+            Some(Said { place, at, .. }) => {
+                let last = Tip { revision: place.revision, at };
+                self.reader.has(account, last).await?;
+                (place, Some(last))
             }
             None => {
                 let state = self.state.lock().clone();
-                self.reader.beginning(account, &state).await?
+                (self.reader.beginning(account, &state).await?, None)
             }
         };
-        let end = End { place, sequence };
+        let end = End { place, last, sequence };
         self.remember(account, end);
         Ok(end)
     }

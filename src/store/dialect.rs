@@ -193,9 +193,9 @@ pub(super) fn lock_head(backend: DbBackend, account: &str) -> Statement {
     Statement::from_sql_and_values(backend, sql, [account.into()])
 }
 
-/// Reads where some accounts stand. The text is the same however many they are, so that each connection prepares it once.
-pub(super) fn revisions<'a>(backend: DbBackend, accounts: impl Iterator<Item = &'a str>) -> Statement {
-    let select = "SELECT account_id, revision FROM account_head WHERE account_id";
+/// Reads where the logs of some accounts end. The text is the same however many they are, so that each connection prepares it once.
+pub(super) fn tips<'a>(backend: DbBackend, accounts: impl Iterator<Item = &'a str>) -> Statement {
+    let select = "SELECT account_id, revision, changed_at FROM account_head WHERE account_id";
     match backend {
         DbBackend::Sqlite => {
             let accounts = serde_json::Value::from_iter(accounts).to_string();

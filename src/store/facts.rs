@@ -62,16 +62,16 @@ pub(super) fn rows(commits: &[Commit]) -> Rows {
     Rows::of(facts.map(|(commit, (ordinal, fact))| row_of(commit, ordinal, fact)))
 }
 
-/// The commits of an account after a revision, whole, oldest first; about `limit` facts of them. Complete only above the
+/// The commits of an account from a revision on, whole, oldest first; about `limit` facts of them. Complete only above the
 /// account's facts floor.
 #[tracing::instrument(level = "debug", skip(at, limit))]
-pub async fn commits_after(
+pub async fn commits_from(
     at: &impl Readable,
     account: &AccountId,
-    after: Revision,
+    from: Revision,
     limit: u64,
 ) -> Result<Vec<Commit>, Error> {
-    let query = Entity::in_account(account).filter(Column::Revision.gt(after.0));
+    let query = Entity::in_account(account).filter(Column::Revision.gte(from.0));
     whole_commits(at, query, limit).await
 }
 

@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 
 use super::entity::account_head::{ActiveModel, Column, Entity, Model};
 use super::{Error, Readable, Tx, dialect};
+use crate::domain::fact::Tip;
 use crate::domain::ids::{AccountId, Revision};
 use crate::domain::time::Timestamp;
 
@@ -21,6 +22,13 @@ pub struct Head {
     pub facts_floor: Revision,
     /// Up to here history may be gone.
     pub history_floor: Revision,
+}
+
+impl Head {
+    /// Where the log ends.
+    pub fn tip(&self) -> Tip {
+        Tip { revision: self.revision, at: self.changed_at }
+    }
 }
 
 /// The head of an account under lock, and the time.
@@ -105,17 +113,18 @@ pub async fn read(at: &impl Readable, account: &AccountId) -> Result<Head, Error
     Ok(row.map_or_else(Head::default, Head::from))
 }
 
-/// The last revisions of several accounts, in one statement. Those that were never written to are absent.
+/// Where the logs of several accounts end, in one statement. Those that were never written to are absent.
 #[tracing::instrument(level = "debug", skip_all, fields(accounts = accounts.len()))]
-pub async fn revisions(at: &impl Readable, accounts: &[AccountId]) -> Result<HashMap<AccountId, Revision>, Error> {
+pub async fn tips(at: &impl Readable, accounts: &[AccountId]) -> Result<HashMap<AccountId, Tip>, Error> {
     let backend = at.connection().get_database_backend();
-    let statement = dialect::revisions(backend, accounts.iter().map(AccountId::as_str));
-    let mut revisions = HashMap::with_capacity(accounts.len());
+    let statement = dialect::tips(backend, accounts.iter().map(AccountId::as_str));
+    let mut tips = HashMap::with_capacity(accounts.len());
     for row in at.connection().query_all_raw(statement).await? {
-        let (id, revision): (String, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-        revisions.extend(AccountId::parse(&id).ok().map(|id| (id, Revision(revision))));
+        let id: String = row.try_get_by_index(0)?;
+        let tip = Tip { revision: Revision(row.try_get_by_index(1)?), at: Timestamp(row.try_get_by_index(2)?) };
+        tips.extend(AccountId::parse(&id).ok().map(|id| (id, tip)));
     }
-    Ok(revisions)
+    Ok(tips)
 }
 
 /// Some accounts by id, after one of them, that have facts above their floor, or with `history` history above its floor, with

@@ -15,9 +15,9 @@ use crate::domain::change::{ChangeFilter, OwnerChange, changes_of};
 use crate::domain::fact::Commit;
 use crate::domain::ids::Revision;
 use crate::history::check;
-use crate::ledger::{self, Following, Stretch};
+use crate::ledger::{self, Following, Ledger, Stretch};
 use crate::metrics;
-use crate::store::{self, Store};
+use crate::store;
 
 /// Changes in one message of what is no longer in memory, about: whole revisions are added until there are so many.
 const CHANGES: usize = 500;
@@ -77,7 +77,7 @@ impl Message {
 #[derive(Debug)]
 pub(super) struct Surroundings {
     /// Where it reads what is no longer in memory.
-    pub(super) log: Store,
+    pub(super) ledger: Ledger,
     /// When it is its turn to read there.
     pub(super) turn: Arc<Semaphore>,
     /// When it has to go because the service does.
@@ -139,6 +139,9 @@ impl Watch {
         loop {
             let head = self.following.head();
             let changes = if self.looked_at < head { self.look_on(head).await? } else { None };
+            if self.following.is_lost() {
+                return Err(Box::pin(self.loss()).await);
+            }
             if let Some(changes) = changes {
                 let (previous, revision, head) = self.advance(head);
                 return Ok(Message::Changes { previous, revision, changes, head });
@@ -211,10 +214,21 @@ impl Watch {
         // The semaphore is never closed.
         let _turn = self.surroundings.turn.acquire().await;
         let account = self.following.account();
-        let snapshot = self.surroundings.log.snapshot("watch").await?;
+        let snapshot = self.surroundings.ledger.log().snapshot("watch").await?;
         let head = store::heads::read(&snapshot, account).await?;
         check(self.looked_at, Moment::Revision(self.looked_at), &head)?;
         Ok(store::facts::owner_changes_between(&snapshot, account, self.looked_at, until, LOG_PAGE).await?)
+    }
+
+    /// The database was put back: what was sent may be lost, and what comes next does not follow it.
+    async fn loss(&self) -> ledger::Error {
+        let ledger = &self.surroundings.ledger;
+        match store::heads::read(ledger.log(), self.following.account()).await {
+            Ok(store::heads::Head { history_floor: floor, revision: head, .. }) => {
+                ledger::Error::HistoryMismatch { history: ledger.history_id().to_owned(), floor, head }
+            }
+            Err(error) => error.into(),
+        }
     }
 
     fn progress(&mut self, head: Revision) -> Result<Message, ledger::Error> {

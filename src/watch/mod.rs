@@ -105,7 +105,7 @@ impl Watches {
         let history = self.ledger.history_id().to_owned();
         let started = Started { revision, head, floor, history, progress_interval };
         let surroundings = messages::Surroundings {
-            log: self.ledger.log().clone(),
+            ledger: self.ledger.clone(),
             turn: Arc::clone(&self.catching_up),
             departure: self.departure.clone(),
             _place: place,

@@ -221,7 +221,7 @@ impl<'a> Case<'a> {
             let caller = caller();
             let ids: Vec<_> = (0..16).map(|id| (&caller, request_id(number, id))).collect();
             let (log, used) = fresh.runtime.block_on(async {
-                let log = store::facts::commits_after(fresh.ledger.log(), account, Revision::ZERO, 1 << 20).await;
+                let log = store::facts::commits_from(fresh.ledger.log(), account, Revision::ZERO, 1 << 20).await;
                 (log.unwrap(), store::requests::find(fresh.ledger.log(), account, &ids).await.unwrap())
             });
             Remains { sent: std::mem::take(&mut sent.lock()), log, used, books }

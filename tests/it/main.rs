@@ -46,6 +46,7 @@ mod joining_lists_and_watches;
 mod keeping_accounts_apart;
 mod listing_by_owner;
 mod looking_up_owners;
+mod losing_commits;
 mod losing_the_database;
 mod losing_the_stream;
 mod members_and_picker;

@@ -19,18 +19,18 @@ impl Book {
     /// Takes over a commit. One that it contains already is ignored: the writer and the tail may both bring it. One that does not
     /// follow changes nothing.
     pub fn apply(&mut self, commit: &Commit) -> Result<(), DoesNotFollow> {
-        if commit.revision <= self.revision {
+        if commit.revision <= self.revision() {
             return Ok(());
         }
         // The leads of a commit are distinct, so each fact can be checked against the book as it is.
-        let follows = commit.revision == self.revision.next() && commit.facts.iter().all(|fact| self.leads_to(fact));
+        let follows = commit.revision == self.revision().next() && commit.facts.iter().all(|fact| self.leads_to(fact));
         if !follows {
-            return Err(DoesNotFollow { book: self.revision, commit: commit.revision });
+            return Err(DoesNotFollow { book: self.revision(), commit: commit.revision });
         }
         for fact in &commit.facts {
             self.apply_fact(commit, fact);
         }
-        self.revision = commit.revision;
+        self.tip = commit.tip();
         Ok(())
     }
 

@@ -34,15 +34,17 @@ pub use snapshot::Snapshot;
 use leads::Leads;
 use roster::Roster;
 
+use super::fact::Tip;
 use super::ids::Revision;
 use super::lead::LeadRef;
 use super::member::Member;
 use super::settings::Settings;
+use super::time::Timestamp;
 
 /// The state of one account at one revision.
 #[derive(Debug, Default)]
 pub struct Book {
-    revision: Revision,
+    tip: Tip,
     leads: Leads,
     roster: Arc<Roster>,
     settings: Settings,
@@ -52,7 +54,12 @@ pub struct Book {
 impl Book {
     /// An empty book that will be filled by the `load_*` methods with the state at `revision`.
     pub fn at(revision: Revision) -> Self {
-        Self { revision, ..Self::default() }
+        Self { tip: Tip { revision, ..Tip::default() }, ..Self::default() }
+    }
+
+    /// Takes over when the revision of a snapshot was made.
+    pub fn load_time(&mut self, at: Timestamp) {
+        self.tip.at = at;
     }
 
     /// Takes over a lead of a snapshot.
@@ -73,7 +80,12 @@ impl Book {
 
     /// The revision it stands at.
     pub fn revision(&self) -> Revision {
-        self.revision
+        self.tip.revision
+    }
+
+    /// The same, and when it was made.
+    pub fn tip(&self) -> Tip {
+        self.tip
     }
 
     /// A lead.

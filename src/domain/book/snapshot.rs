@@ -25,7 +25,7 @@ impl Book {
     /// The book as it is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            revision: self.revision,
+            revision: self.revision(),
             columns: self.leads.columns.clone(),
             roster: Arc::clone(&self.roster),
             settings: self.settings.clone(),

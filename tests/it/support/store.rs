@@ -128,6 +128,17 @@ impl Sql {
         touched.map_err(|error| error.to_string())
     }
 
+    /// Makes a standby of Postgres: a copy of all tables as they are now.
+    pub async fn make_standby(&self) {
+        self.run("create schema standby").await;
+        self.run(for_each_table("create table standby.%1$I as table public.%1$I")).await;
+    }
+
+    /// Fails over to the standby, under whoever is connected: all at once, everything is as it was when that was made.
+    pub async fn fail_over(&self) {
+        self.run(for_each_table("delete from public.%1$I; insert into public.%1$I table standby.%1$I")).await;
+    }
+
     /// The one number that a query asks for.
     pub async fn number(&self, query: &'static str) -> i64 {
         match self {
@@ -151,6 +162,17 @@ impl Sql {
             }
         }
     }
+}
+
+/// Statements for each table of the service, in one transaction.
+fn for_each_table(statements: &str) -> String {
+    format!(
+        "do $$ declare name text; begin \
+           for name in select tablename from pg_tables where schemaname = 'public' loop \
+             execute format('{statements}', name); \
+           end loop; \
+         end $$"
+    )
 }
 
 /// The write lock of an account in strange hands.
