@@ -158,9 +158,9 @@ ROWS = [
         chart("Memory of accounts", "As accounted to the budget, and the budget of a replica.", "bytes",
               {"{{pod}}": each("sum", "ownership_books_memory_bytes"), "budget": each("max", "ownership_books_memory_limit_bytes", "namespace")}, limit="budget"),
         chart("Accounts in memory", "Each replica holds those that it is asked about.", "short", {"{{pod}}": each("sum", "ownership_books_resident")}),
-        chart("Accounts that come and go", "Many loads: the budget is too small. Too large: one account alone is above the budget.", "cps",
+        chart("Accounts that come and go", "Many loads: the budget is too small. Too large: one account alone is above the budget. Put back: the database lacks what was committed.", "cps",
               {"loaded": rate("ownership_book_load_duration_seconds_count"), "dropped": rate("ownership_book_evictions_total"),
-               "too large": rate("ownership_book_refusals_total")}),
+               "too large": rate("ownership_book_refusals_total"), "put back": rate("ownership_book_losses_total")}),
     ], [
         latency("Time to load an account", "The first call waits for it.", quantiles("ownership_book_load_duration_seconds")),
         latency("Wait of strict reads", "Until the head of the account is known and reached.", quantiles("ownership_read_index_wait_seconds")),

@@ -55,9 +55,12 @@ async fn try_read(nats: &Nats) -> Result<Vec<Message>, async_nats::Error> {
     };
     let count = stream.info().await?.state.messages as usize;
     let consumer = stream.create_consumer(OrderedConfig::default()).await?;
+    let name = consumer.cached_info().name.clone();
     let messages = consumer.messages().await?.take(count);
-    let read = messages.map_ok(|message| parsed(&message)).try_collect();
-    Ok(tokio::time::timeout(PATIENCE, read).await??)
+    let read = tokio::time::timeout(PATIENCE, messages.map_ok(|message| parsed(&message)).try_collect()).await;
+    // It would stay for half a minute, and there is a limit to them: who waits for something reads again and again.
+    stream.delete_consumer(&name).await?;
+    Ok(read??)
 }
 
 fn parsed(message: &async_nats::jetstream::Message) -> Message {
