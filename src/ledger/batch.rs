@@ -1,4 +1,4 @@
-//! A batch: write requests that share a transaction, each decided in order on top of those before it.
+//! A batch: write requests of an account that share a transaction, each decided in order on top of those before it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -76,6 +76,8 @@ pub(super) struct Decided {
     pub(super) touched: Touched,
     /// The request ids it uses.
     pub(super) used: Vec<Used>,
+    /// When it was decided.
+    pub(super) at: Timestamp,
 }
 
 impl Decided {
@@ -120,5 +122,5 @@ pub(super) fn decide<'a>(
             Ok(Answer { revision: draft.revision(), replayed: false, results: decision.results })
         })
         .collect();
-    Decided { answers, commits, touched: draft.into_touched(), used: requests.into_new() }
+    Decided { answers, commits, touched: draft.into_touched(), used: requests.into_new(), at: now }
 }

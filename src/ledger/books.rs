@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{OnceCell, broadcast};
+use tokio::sync::OnceCell;
 
 use super::door::Door;
 use super::resident::{self, LoadError, Resident};
-use super::turns::Turns;
-use super::{Changed, Error, Options};
+use super::writer::Writer;
+use super::{Error, Options};
 use crate::domain::book::query::{LeadFilter, OwnerSelector};
 use crate::domain::ids::AccountId;
 use crate::metrics;
@@ -26,9 +26,6 @@ pub(super) struct Account {
     used: AtomicU64,
 }
 
-/// Accounts that may share a transaction, where the store has only one at a time.
-const DOORS_THAT_MEET: usize = 64;
-
 /// A place for an account. Those who want it while it is loaded wait for the same load.
 type Place = OnceCell<Arc<Account>>;
 
@@ -37,21 +34,14 @@ type Place = OnceCell<Arc<Account>>;
 pub(super) struct Books {
     store: Store,
     options: Options,
-    turns: Turns,
-    changed: broadcast::Sender<Changed>,
+    writer: Arc<Writer>,
     places: Mutex<HashMap<AccountId, Arc<Place>>>,
     clock: Instant,
 }
 
 impl Books {
-    pub(super) fn new(store: Store, options: Options, changed: broadcast::Sender<Changed>) -> Self {
-        let turns = if store.is_exclusive() {
-            // The store has one writer, in whose transaction all doors can meet.
-            Turns::new(DOORS_THAT_MEET, 0)
-        } else {
-            Turns::new(options.writers, options.connections)
-        };
-        Self { store, options, turns, changed, places: Mutex::default(), clock: Instant::now() }
+    pub(super) fn new(store: Store, options: Options, writer: Arc<Writer>) -> Self {
+        Self { store, options, writer, places: Mutex::default(), clock: Instant::now() }
     }
 
     /// The account, loaded if need be.
@@ -79,13 +69,8 @@ impl Books {
         Ok(account)
     }
 
-    /// The place of an account: a new one if its writer is gone.
     fn place(&self, id: &AccountId) -> Arc<Place> {
-        let mut places = self.places.lock();
-        if places.get(id).and_then(|place| place.get()).is_some_and(|account| account.door.is_closed()) {
-            places.remove(id);
-        }
-        Arc::clone(places.entry(id.clone()).or_default())
+        Arc::clone(self.places.lock().entry(id.clone()).or_default())
     }
 
     /// The account, if it is in memory. Asking does not keep it there.
@@ -96,7 +81,7 @@ impl Books {
 
     /// Whether anything is being written to any of them.
     pub(super) fn are_written(&self) -> bool {
-        self.turns.are_taken()
+        self.writer.is_busy()
     }
 
     /// Bytes of memory for all of them.
@@ -145,8 +130,7 @@ impl Books {
         metrics::get().book_loaded(began.elapsed());
         let leads = || resident.read(|book| book.total(&OwnerSelector::Any, &LeadFilter::default()));
         tracing::debug!(account = %id, leads = leads(), bytes = resident.bytes(), "an account was loaded");
-        let (store, turns, changed) = (self.store.clone(), self.turns.clone(), self.changed.clone());
-        let door = Door::open(Arc::clone(&resident), store, turns, changed, &self.options);
+        let door = Door::new(Arc::clone(&resident), &self.writer, self.options.queue_depth);
         Ok(Account { resident, door, used: AtomicU64::new(0) })
     }
 

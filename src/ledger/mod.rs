@@ -2,6 +2,7 @@
 //!
 //! Everybody else sends the ledger commands ([`Ledger::write`]) or asks its books ([`Ledger::book`]).
 
+mod attempt;
 mod batch;
 mod books;
 mod census;
@@ -16,6 +17,7 @@ mod resident;
 mod tail;
 mod trim;
 mod turns;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +39,7 @@ use crate::store::{self, Store};
 
 use books::{Account, Books};
 use tail::{Contact, Woken};
+use writer::Writer;
 
 /// For how long something long gives way to those who write. A commit is several short steps, each of which would wait for the
 /// processor otherwise. A stream of senders takes longer while somebody writes.
@@ -116,7 +119,8 @@ impl Ledger {
         let meta = store::meta::read(&store).await?;
         let budget = options.memory_budget_bytes;
         let changed = broadcast::Sender::new(CHANGES_NOT_HEARD);
-        let books = Arc::new(Books::new(store.clone(), options.clone(), changed.clone()));
+        let writer = Arc::new(Writer::new(store.clone(), &options, changed.clone()));
+        let books = Arc::new(Books::new(store.clone(), options.clone(), writer));
         let (contact, woken) = (Contact::now(options.poll_interval), Arc::new(Woken::default()));
         tokio::spawn(tail::follow(Arc::clone(&books), store.clone(), Arc::clone(&woken), contact.clone()));
         tokio::spawn(trim::trim_always(store.clone(), options.retention, options.trim_interval));

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::batch::Pending;
-use super::door::{Failure, MAX_TRANSACTION, RETRY_PAUSE, Writer};
+use super::attempt::{Failure, MAX_TRANSACTION};
+use super::door::Visit;
+use super::resident::{LoadError, Resident};
+use super::writer::{RETRY_PAUSE, Writer};
 use crate::domain::fact::Commit;
 use crate::store;
 
@@ -24,16 +26,16 @@ pub(super) enum Fate {
 }
 
 impl Writer {
-    /// Finds out whether the commits of a batch are in the log, for as long as somebody waits.
-    pub(super) async fn fate_of(&self, batch: &[Pending], commits: &[Commit]) -> Result<Fate, Failure> {
+    /// Finds out whether commits of an account are in the log, for as long as somebody waits.
+    pub(super) async fn fate_of(&self, visit: &Visit, commits: &[Commit]) -> Result<Fate, Failure> {
         // A batch that only remembers request ids can be carried out again: those that were remembered are replayed.
         let Some(first) = commits.first() else { return Ok(Fate::Lost) };
-        let give_up = batch.iter().map(|pending| pending.deadline).max();
+        let give_up = visit.requests.iter().map(|request| request.deadline).max();
         let mut pause = RETRY_PAUSE;
         loop {
-            match timeout(MAX_TRANSACTION, self.is_committed(first)).await {
+            match timeout(MAX_TRANSACTION, self.is_committed(visit.resident(), first)).await {
                 Ok(Ok(committed)) => return Ok(if committed { Fate::Committed } else { Fate::Lost }),
-                Ok(Err(Failure::Store(error))) if !error.is_transient() => return Err(error.into()),
+                Ok(Err(LoadError::Store(error))) if !error.is_transient() => return Err(error.into()),
                 Ok(Err(_)) | Err(_) if give_up.is_some_and(|at| Instant::now() < at) => {
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -44,12 +46,12 @@ impl Writer {
     }
 
     /// Whether a commit is in the log. Holding the lock of the head proves that the transaction it was lost with is over.
-    async fn is_committed(&self, commit: &Commit) -> Result<bool, Failure> {
-        let account = &self.resident.id;
+    async fn is_committed(&self, resident: &Resident, commit: &Commit) -> Result<bool, LoadError> {
+        let account = &resident.id;
         let tx = self.store.begin("recover").await?;
         let locked = store::heads::lock(&tx, account).await?;
         let found = store::facts::commits_from(&tx, account, commit.revision, 1).await?;
-        self.resident.catch_up_under_lock(&tx, locked.head.tip(), self.budget).await?;
+        resident.catch_up_under_lock(&tx, locked.head.tip(), self.budget).await?;
         tx.end().await?;
         Ok(found.first() == Some(commit))
     }

@@ -209,7 +209,12 @@ impl Resident {
         Ok(())
     }
 
-    async fn follow(&self, log: &impl Readable, until: Tip) -> Result<Followed, LoadError> {
+    /// Whether the log leads the book to where its head was locked.
+    pub(super) async fn follows_to(&self, tx: &Tx, head: Tip) -> Result<bool, store::Error> {
+        Ok(matches!(self.follow(tx, head).await?, Followed::Reached) && self.tip() == head)
+    }
+
+    async fn follow(&self, log: &impl Readable, until: Tip) -> Result<Followed, store::Error> {
         loop {
             let from = self.tip();
             if from.revision >= until.revision {

@@ -17,6 +17,7 @@ use sea_orm::{
 
 use super::Error;
 use super::table::{Kind, Table};
+use crate::domain::ids::AccountId;
 
 /// Longest wait for a connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -178,24 +179,29 @@ fn clock_expression(backend: DbBackend) -> &'static str {
     }
 }
 
-/// Locks the head of an account until the end of the transaction, and reads it and the clock. Nothing, if the account has none.
+/// Locks the heads of accounts until the end of the transaction, and reads them and the clock. Those that are not there are left out,
+/// and with `unless_taken` those that somebody else has locked.
 ///
 /// `NO KEY`: writers exclude each other and nobody else. SQLite writers exclude each other by beginning.
-pub(super) fn lock_head(backend: DbBackend, account: &str) -> Statement {
-    let select = format!(
-        "SELECT revision, changed_at, facts_floor, history_floor, {} AS clock FROM account_head WHERE account_id = ",
-        clock_expression(backend)
-    );
-    let sql = match backend {
-        DbBackend::Sqlite => format!("{select}?"),
-        _ => format!("{select}$1 FOR NO KEY UPDATE"),
+pub(super) fn lock_heads(backend: DbBackend, accounts: &[&AccountId], unless_taken: bool) -> Statement {
+    let clock = clock_expression(backend);
+    let select = format!("SELECT account_id, revision, changed_at, facts_floor, history_floor, {clock} AS clock");
+    let lock = match (backend, unless_taken) {
+        (DbBackend::Sqlite, _) => "",
+        (_, false) => " FOR NO KEY UPDATE",
+        (_, true) => " FOR NO KEY UPDATE SKIP LOCKED",
     };
-    Statement::from_sql_and_values(backend, sql, [account.into()])
+    of_heads(backend, &select, accounts.iter().map(|account| account.as_str()), lock)
 }
 
-/// Reads where the logs of some accounts end. The text is the same however many they are, so that each connection prepares it once.
+/// Reads where the logs of some accounts end.
 pub(super) fn tips<'a>(backend: DbBackend, accounts: impl Iterator<Item = &'a str>) -> Statement {
-    let select = "SELECT account_id, revision, changed_at FROM account_head WHERE account_id";
+    of_heads(backend, "SELECT account_id, revision, changed_at", accounts, "")
+}
+
+/// Of the heads of some accounts. The text is the same however many they are, so that each connection prepares it once.
+fn of_heads<'a>(backend: DbBackend, select: &str, accounts: impl Iterator<Item = &'a str>, lock: &str) -> Statement {
+    let select = format!("{select} FROM account_head WHERE account_id");
     match backend {
         DbBackend::Sqlite => {
             let accounts = serde_json::Value::from_iter(accounts).to_string();
@@ -204,7 +210,7 @@ pub(super) fn tips<'a>(backend: DbBackend, accounts: impl Iterator<Item = &'a st
         }
         _ => {
             let accounts = Value::Array(ArrayType::String, Some(Box::new(accounts.map(Value::from).collect())));
-            Statement::from_sql_and_values(backend, format!("{select} = ANY($1)"), [accounts])
+            Statement::from_sql_and_values(backend, format!("{select} = ANY($1){lock}"), [accounts])
         }
     }
 }
@@ -214,30 +220,29 @@ pub(super) fn before_long_read(backend: DbBackend) -> Option<&'static str> {
     (backend != DbBackend::Sqlite).then_some("SET LOCAL statement_timeout = '10min'")
 }
 
-/// Reads all rows of an account, by position in the order of the columns.
+/// Reads all rows of an account, by position in the order of the columns, but for the account.
 pub(super) fn of_account(table: &Table, backend: DbBackend) -> String {
-    let (name, columns) = (table.name, table.names(""));
+    let (name, columns) = (table.name, table.names_after_account());
     let account = if backend == DbBackend::Sqlite { "?1" } else { "$1" };
     format!("SELECT {columns} FROM {name} WHERE account_id = {account}")
 }
 
-/// Rows as the source `r` of a statement: their account, and whatever [`value_in_source`] names. The account is the first
-/// parameter of the statement; those of the rows begin at the number `first`.
+/// Rows as the source `r` of a statement, with whatever [`value_in_source`] names. Their parameters begin at the number `first`.
 ///
-/// The limits that limit nothing hide from the planners that all rows have one account. If they knew, they would read the whole
-/// account to change a few of its leads: SQLite always, Postgres when it plans while the table is small, and then for good.
+/// The limits that limit nothing keep the planners from looking into the source: the rows come first, and each finds its place by
+/// the key of the table.
 pub(super) fn source(table: &Table, backend: DbBackend, first: usize) -> String {
     match backend {
         // In binary, a row is not parsed again for each of its values.
         DbBackend::Sqlite => {
-            format!("(SELECT ?1 AS account_id, value FROM jsonb_each(?{first}) LIMIT -1) AS r")
+            format!("(SELECT value FROM jsonb_each(?{first}) LIMIT -1) AS r")
         }
         _ => {
             let arrays = table.columns.iter().zip(first..);
             let arrays: Vec<_> =
                 arrays.map(|((_, kind), number)| format!("${number}::{}[]", postgres_type(*kind))).collect();
             let (arrays, columns) = (arrays.join(", "), table.names(""));
-            format!("(SELECT $1::text AS account_id, u.* FROM unnest({arrays}) AS u({columns}) OFFSET 0) AS r")
+            format!("(SELECT u.* FROM unnest({arrays}) AS u({columns}) OFFSET 0) AS r")
         }
     }
 }
@@ -266,7 +271,7 @@ fn postgres_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Text | Kind::OptionalText => "text",
         Kind::Integer | Kind::OptionalInteger => "integer",
-        Kind::BigInteger => "bigint",
+        Kind::BigInteger | Kind::OptionalBigInteger => "bigint",
         Kind::Boolean => "boolean",
         Kind::Bytes => "bytea",
     }
@@ -276,7 +281,7 @@ fn array_type(kind: Kind) -> ArrayType {
     match kind {
         Kind::Text | Kind::OptionalText => ArrayType::String,
         Kind::Integer | Kind::OptionalInteger => ArrayType::Int,
-        Kind::BigInteger => ArrayType::BigInt,
+        Kind::BigInteger | Kind::OptionalBigInteger => ArrayType::BigInt,
         Kind::Boolean => ArrayType::Bool,
         Kind::Bytes => ArrayType::Bytes,
     }

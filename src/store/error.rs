@@ -63,6 +63,11 @@ impl Error {
             | Self::Defect(_) => false,
         }
     }
+
+    /// Whether another transaction was in the way, and trying again at once may help.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
 }
 
 impl From<DbErr> for Error {

@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Sele
 use serde::{Deserialize, Serialize};
 
 use super::entity::fact::{Column, Entity, Model};
-use super::table::{Kind, Rows, Table, optional};
+use super::table::{Kind, Table, optional};
 use super::{Error, Readable};
 use crate::domain::actor::{Actor, Origin, Source};
 use crate::domain::change::{ChangeKind, kind_of};
@@ -15,8 +15,9 @@ use crate::domain::time::Timestamp;
 /// The log as it is appended to.
 pub(super) const TABLE: Table = Table {
     name: "fact",
-    key: 2,
+    key: 3,
     columns: &[
+        ("account_id", Kind::Text),
         ("revision", Kind::BigInteger),
         ("ordinal", Kind::Integer),
         ("kind", Kind::Text),
@@ -56,10 +57,9 @@ pub(super) const SETTINGS_UPDATED: &str = "settings_updated";
 /// The words of the facts that are changes of owners.
 pub(super) const OWNER_CHANGES: [&str; 5] = ["registered", "assigned", "reassigned", "unassigned", "forgotten"];
 
-/// The facts of commits as rows of the log.
-pub(super) fn rows(commits: &[Commit]) -> Rows {
-    let facts = commits.iter().flat_map(|commit| (0..).zip(&commit.facts).map(move |fact| (commit, fact)));
-    Rows::of(facts.map(|(commit, (ordinal, fact))| row_of(commit, ordinal, fact)))
+/// The facts of a commit as rows of the log.
+pub(super) fn rows_of<'a>(account: &'a AccountId, commit: &'a Commit) -> impl Iterator<Item = [Value; 16]> {
+    (0..).zip(&commit.facts).map(move |(ordinal, fact)| row_of(account, commit, ordinal, fact))
 }
 
 /// The commits of an account from a revision on, whole, oldest first; about `limit` facts of them. Complete only above the
@@ -144,11 +144,12 @@ pub(super) fn commits_of(rows: Vec<Model>) -> Result<Vec<Commit>, Error> {
     Ok(commits)
 }
 
-fn row_of(commit: &Commit, ordinal: i32, fact: &Fact) -> [Value; 15] {
+fn row_of(account: &AccountId, commit: &Commit, ordinal: i32, fact: &Fact) -> [Value; 16] {
     let Commit { revision, at, origin, facts: _ } = commit;
     let Origin { actor: Actor { caller, member }, source, reason, batch, request } = origin;
     let columns = columns_of(fact);
     [
+        account.as_str().into(),
         revision.0.into(),
         ordinal.into(),
         columns.kind.into(),

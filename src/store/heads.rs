@@ -38,12 +38,11 @@ pub struct Locked {
     pub head: Head,
     /// The time by the clock of the database, and never before the account's last change.
     pub now: Timestamp,
-    /// Whether it is there only since it was locked.
-    pub is_new: bool,
 }
 
 #[derive(FromQueryResult)]
 struct LockedRow {
+    account_id: String,
     revision: i64,
     changed_at: i64,
     facts_floor: i64,
@@ -71,29 +70,22 @@ pub async fn lock(tx: &Tx, account: &AccountId) -> Result<Locked, Error> {
     let unless_known = OnConflict::column(Column::AccountId).do_nothing().to_owned();
     Entity::insert(row).on_conflict(unless_known).exec_without_returning(&tx.inner).await?;
     let missing = || Error::Unreadable { table: "account_head", what: "no row that was just written".into() };
-    Ok(Locked { is_new: true, ..try_lock(tx, account).await?.ok_or_else(missing)? })
+    try_lock(tx, account).await?.ok_or_else(missing)
 }
 
-/// Takes away the head of an account that was locked and is new, and to which nothing is written: the transaction may be committed for
-/// others.
-pub async fn forget_new(tx: &Tx, account: &AccountId) -> Result<(), Error> {
-    Entity::delete_many().filter(Column::AccountId.eq(account.as_str())).exec(&tx.inner).await?;
-    Ok(())
+/// Locks those heads of accounts that are there and that nobody else has locked. Waits for nobody, so that two who lock several
+/// cannot wait for each other.
+#[tracing::instrument(level = "debug", name = "lock", skip_all, fields(accounts = accounts.len()))]
+pub async fn lock_free(tx: &Tx, accounts: &[&AccountId]) -> Result<HashMap<AccountId, Locked>, Error> {
+    let statement = dialect::lock_heads(tx.inner.get_database_backend(), accounts, true);
+    let rows = LockedRow::find_by_statement(statement).all(&tx.inner).await?;
+    let locked = |row: LockedRow| Some((AccountId::parse(&row.account_id).ok()?, Locked::from(row)));
+    Ok(rows.into_iter().filter_map(locked).collect())
 }
 
 async fn try_lock(tx: &Tx, account: &AccountId) -> Result<Option<Locked>, Error> {
-    let statement = dialect::lock_head(tx.inner.get_database_backend(), account.as_str());
-    let row = LockedRow::find_by_statement(statement).one(&tx.inner).await?;
-    Ok(row.map(|LockedRow { revision, changed_at, facts_floor, history_floor, clock }| Locked {
-        head: Head {
-            revision: Revision(revision),
-            changed_at: Timestamp(changed_at),
-            facts_floor: Revision(facts_floor),
-            history_floor: Revision(history_floor),
-        },
-        now: Timestamp(Ord::max(clock, changed_at)),
-        is_new: false,
-    }))
+    let statement = dialect::lock_heads(tx.inner.get_database_backend(), &[account], false);
+    Ok(LockedRow::find_by_statement(statement).one(&tx.inner).await?.map(Locked::from))
 }
 
 /// Raises the floors of an account, which is locked.
@@ -147,6 +139,19 @@ pub async fn untrimmed_after(
 
 fn below_head(floor: Column) -> Expr {
     Expr::col(floor).lt(Expr::col(Column::Revision))
+}
+
+impl From<LockedRow> for Locked {
+    fn from(row: LockedRow) -> Self {
+        let LockedRow { account_id: _, revision, changed_at, facts_floor, history_floor, clock } = row;
+        let head = Head {
+            revision: Revision(revision),
+            changed_at: Timestamp(changed_at),
+            facts_floor: Revision(facts_floor),
+            history_floor: Revision(history_floor),
+        };
+        Self { head, now: Timestamp(Ord::max(clock, changed_at)) }
+    }
 }
 
 impl From<Model> for Head {

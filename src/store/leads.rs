@@ -7,7 +7,7 @@ use sea_orm::sqlx::{self, ColumnIndex, Decode, Row};
 use sea_orm::{ConnectionTrait, QueryResult, Statement, StreamTrait, Value};
 
 use super::facts::json;
-use super::table::{Kind, Rows, Table, optional};
+use super::table::{Kind, Table, optional};
 use super::{Error, Readable, dialect};
 use crate::domain::actor::Source;
 use crate::domain::attributes::Attributes;
@@ -18,8 +18,9 @@ use crate::domain::time::Timestamp;
 /// Leads as they are written, and read.
 pub(super) const TABLE: Table = Table {
     name: "lead",
-    key: 1,
+    key: 2,
     columns: &[
+        ("account_id", Kind::Text),
         ("lead_id", Kind::Text),
         ("owner_id", Kind::OptionalText),
         ("owner_since", Kind::BigInteger),
@@ -36,50 +37,47 @@ pub(super) const TABLE: Table = Table {
 };
 
 /// What of a lead changes with its owner.
-pub(super) const OWNERSHIP: Table = TABLE.first(4);
+pub(super) const OWNERSHIP: Table = TABLE.first(5);
 
 /// Leads as they are named.
-pub(super) const KEY: Table = TABLE.first(1);
+pub(super) const KEY: Table = TABLE.first(2);
 
 /// What attributes are when there are none, which is mostly.
 const NONE: &str = "{}";
 
-/// Leads as rows.
-pub(super) fn rows(leads: &[Lead]) -> Rows {
-    Rows::of(leads.iter().map(|Lead { ownership, projection, overdue }| {
-        let [id, owner, since, revision] = row_of(ownership);
-        let Projection { stage, stage_entered_at, closed, created_at, source, attributes, observed_at } = projection;
-        [
-            id,
-            owner,
-            since,
-            revision,
-            stage.as_str().into(),
-            stage_entered_at.0.into(),
-            (*closed).into(),
-            created_at.0.into(),
-            source.as_str().into(),
-            if attributes.as_ref().is_empty() { NONE.into() } else { json(attributes).into() },
-            observed_at.0.into(),
-            // Of the ownership that others are told of: with the next one it says nothing any more, whoever writes that.
-            if *overdue { ownership.revision.0.into() } else { 0_i64.into() },
-        ]
-    }))
+/// A lead as a row.
+pub(super) fn row_of(account: &AccountId, lead: &Lead) -> [Value; 13] {
+    let Lead { ownership, projection, overdue } = lead;
+    let [account, id, owner, since, revision] = ownership_of(account, ownership);
+    let Projection { stage, stage_entered_at, closed, created_at, source, attributes, observed_at } = projection;
+    [
+        account,
+        id,
+        owner,
+        since,
+        revision,
+        stage.as_str().into(),
+        stage_entered_at.0.into(),
+        (*closed).into(),
+        created_at.0.into(),
+        source.as_str().into(),
+        if attributes.as_ref().is_empty() { NONE.into() } else { json(attributes).into() },
+        observed_at.0.into(),
+        // Of the ownership that others are told of: with the next one it says nothing any more, whoever writes that.
+        if *overdue { ownership.revision.0.into() } else { 0_i64.into() },
+    ]
 }
 
-/// What of leads changes with their owners, as rows.
-pub(super) fn ownership_rows(leads: &[Ownership]) -> Rows {
-    Rows::of(leads.iter().map(row_of))
-}
-
-/// The names of leads as rows.
-pub(super) fn key_rows(leads: &[LeadId]) -> Rows {
-    Rows::of(leads.iter().map(|lead| [lead.as_str().into()]))
-}
-
-fn row_of(ownership: &Ownership) -> [Value; 4] {
+/// What of a lead changes with its owner, as a row.
+pub(super) fn ownership_of(account: &AccountId, ownership: &Ownership) -> [Value; 5] {
     let Ownership { lead, owner, since, revision } = ownership;
-    [lead.as_str().into(), optional(owner.as_ref().map(MemberId::as_str)), since.0.into(), revision.0.into()]
+    let owner = optional(owner.as_ref().map(MemberId::as_str));
+    [account.as_str().into(), lead.as_str().into(), owner, since.0.into(), revision.0.into()]
+}
+
+/// The name of a lead as a row.
+pub(super) fn key_of(account: &AccountId, lead: &LeadId) -> [Value; 2] {
+    [account.as_str().into(), lead.as_str().into()]
 }
 
 /// Hands all leads of an account to `take`, one after the other and in no order, as they come from the database: neither it nor

@@ -1,7 +1,9 @@
 //! Members as they are now.
 
+use sea_orm::Value;
+
 use super::entity::member::{Entity, Model};
-use super::table::{Kind, Rows, Table, optional};
+use super::table::{Kind, Table, optional};
 use super::{Error, Readable};
 use crate::domain::ids::{AccountId, MemberId};
 use crate::domain::member::{Member, Standing};
@@ -10,8 +12,9 @@ use crate::domain::time::Timestamp;
 /// Members as they are written.
 pub(super) const TABLE: Table = Table {
     name: "member",
-    key: 1,
+    key: 2,
     columns: &[
+        ("account_id", Kind::Text),
         ("member_id", Kind::Text),
         ("display_name", Kind::Text),
         ("initials", Kind::Text),
@@ -24,21 +27,20 @@ pub(super) const TABLE: Table = Table {
     ],
 };
 
-/// Members as rows.
-pub(super) fn rows(members: &[Member]) -> Rows {
-    Rows::of(members.iter().map(|member| {
-        [
-            member.id.as_str().into(),
-            member.display_name.as_str().into(),
-            member.initials.as_str().into(),
-            member.email.as_str().into(),
-            member.avatar_url.as_str().into(),
-            optional(member.manager_id.as_ref().map(MemberId::as_str)),
-            member.standing.as_str().into(),
-            member.capacity.unwrap_or(-1).into(),
-            member.observed_at.0.into(),
-        ]
-    }))
+/// A member as a row.
+pub(super) fn row_of(account: &AccountId, member: &Member) -> [Value; 10] {
+    [
+        account.as_str().into(),
+        member.id.as_str().into(),
+        member.display_name.as_str().into(),
+        member.initials.as_str().into(),
+        member.email.as_str().into(),
+        member.avatar_url.as_str().into(),
+        optional(member.manager_id.as_ref().map(MemberId::as_str)),
+        member.standing.as_str().into(),
+        member.capacity.unwrap_or(-1).into(),
+        member.observed_at.0.into(),
+    ]
 }
 
 /// All members of an account.

@@ -19,7 +19,6 @@ mod probe;
 pub mod published;
 pub mod requests;
 pub mod settings;
-mod shared;
 mod table;
 mod trim;
 mod write;
@@ -36,7 +35,6 @@ use tracing::Instrument;
 pub use error::Error;
 pub use probe::{Pool, clock};
 use sealed::Reads;
-use shared::{Place, Queue};
 pub use write::{Written, write};
 
 /// How to reach a database.
@@ -53,8 +51,6 @@ pub struct Options {
 pub struct Store {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
-    /// Those who write, where only one can at a time.
-    queue: Option<Queue>,
     /// Nobody else may use the database as long as this is open.
     lock: Option<Arc<File>>,
 }
@@ -70,8 +66,7 @@ impl Store {
     pub async fn connect(options: &Options) -> Result<Self, Error> {
         let dialect::Connections { writer, reader, lock } =
             dialect::connect(&options.url, options.max_connections).await?;
-        let queue = lock.is_some().then(Queue::default);
-        Ok(Self { writer, reader, queue, lock: lock.map(Arc::new) })
+        Ok(Self { writer, reader, lock: lock.map(Arc::new) })
     }
 
     /// Whether this process is the only one that can write.
@@ -82,30 +77,8 @@ impl Store {
     /// Begins a write transaction. Dropping it rolls it back.
     #[tracing::instrument(level = "debug", skip(self))]
     pub async fn begin(&self, name: &'static str) -> Result<Tx, Error> {
-        self.write(name, false).await
-    }
-
-    /// As [`Store::begin`], but where only one can write at a time it may be within a transaction that others have written in and
-    /// wait for: it is committed for all or for none. So nobody is to be told of what is read there before it is committed.
-    #[tracing::instrument(level = "debug", name = "begin", skip(self))]
-    pub async fn join(&self, name: &'static str) -> Result<Tx, Error> {
-        self.write(name, true).await
-    }
-
-    async fn write(&self, name: &'static str, shares: bool) -> Result<Tx, Error> {
-        let mut place = match &self.queue {
-            Some(queue) => Some(queue.place(shares).await),
-            None => None,
-        };
-        let joined = match &mut place {
-            Some(place) => place.enter().await,
-            None => None,
-        };
-        let inner = match joined {
-            Some(inner) => inner,
-            None => begun(self.writer.clone(), dialect::for_writing(self.backend())).await?,
-        };
-        Ok(Tx { inner, place, name })
+        let inner = begun(self.writer.clone(), dialect::for_writing(self.backend())).await?;
+        Ok(Tx { inner, name })
     }
 
     /// Begins to read as of one moment.
@@ -141,8 +114,6 @@ async fn begun(connection: DatabaseConnection, options: TransactionOptions) -> R
 /// A write transaction: the only key to the functions that write.
 pub struct Tx {
     inner: DatabaseTransaction,
-    /// Where only one can write at a time.
-    place: Option<Place>,
     name: &'static str,
 }
 
@@ -156,18 +127,12 @@ impl Tx {
     /// Makes everything that was written visible and durable.
     #[tracing::instrument(level = "debug", skip(self), fields(name = self.name))]
     pub async fn commit(self) -> Result<(), Error> {
-        match self.place {
-            Some(place) => place.commit(self.inner).await,
-            None => self.inner.commit().await.map_err(error::of_commit),
-        }
+        self.inner.commit().await.map_err(error::of_commit)
     }
 
     /// Ends it when nothing was written.
     pub async fn end(self) -> Result<(), Error> {
-        match self.place {
-            Some(place) => place.leave(self.inner).await,
-            None => Ok(self.inner.rollback().await?),
-        }
+        Ok(self.inner.rollback().await?)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Request ids that were used.
 
+use std::collections::HashMap;
+
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
 use uuid::Uuid;
 
 use super::entity::request::{Column, Entity, Model};
@@ -32,8 +34,9 @@ pub struct Used {
 /// Request ids as they are written.
 pub(super) const TABLE: Table = Table {
     name: "request",
-    key: 2,
+    key: 3,
     columns: &[
+        ("account_id", Kind::Text),
         ("caller_id", Kind::Text),
         ("request_id", Kind::Text),
         ("method", Kind::Text),
@@ -45,35 +48,43 @@ pub(super) const TABLE: Table = Table {
 };
 
 /// Request ids as they are looked for.
-const KEY: Table = TABLE.first(2);
+const KEY: Table = TABLE.first(3);
 
-/// Request ids as rows.
-pub(super) fn rows(used: &[Used], at: Timestamp) -> Rows {
-    Rows::of(used.iter().map(|Used { caller, request, method, fingerprint, revision, results }| {
-        [
-            caller.as_str().into(),
-            request.to_string().into(),
-            method.as_str().into(),
-            fingerprint.to_vec().into(),
-            revision.0.into(),
-            json(results).into(),
-            at.0.into(),
-        ]
-    }))
+/// A request id as a row.
+pub(super) fn row_of(account: &AccountId, used: &Used, at: Timestamp) -> [Value; 8] {
+    let Used { caller, request, method, fingerprint, revision, results } = used;
+    [
+        account.as_str().into(),
+        caller.as_str().into(),
+        request.to_string().into(),
+        method.as_str().into(),
+        fingerprint.to_vec().into(),
+        revision.0.into(),
+        json(results).into(),
+        at.0.into(),
+    ]
 }
 
-/// Those of some request ids that an account has seen from these callers.
-pub async fn find(at: &impl Readable, account: &AccountId, ids: &[(&CallerId, Uuid)]) -> Result<Vec<Used>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
+/// Those of some request ids that their accounts have seen from these callers, by account.
+pub async fn find(
+    at: &impl Readable,
+    ids: impl Iterator<Item = (&AccountId, &CallerId, Uuid)>,
+) -> Result<HashMap<AccountId, Vec<Used>>, Error> {
+    let mut known = HashMap::<_, Vec<_>>::new();
     let backend = at.connection().get_database_backend();
-    let rows = Rows::of(ids.iter().map(|(caller, request)| [caller.as_str().into(), request.to_string().into()]));
-    let mut parameters = vec![account.as_str().into()];
-    parameters.extend(rows.into_parameters(&KEY, backend));
+    let rows = Rows::of(ids.map(|(account, caller, request)| {
+        [account.as_str().into(), caller.as_str().into(), request.to_string().into()]
+    }));
+    if rows.is_empty() {
+        return Ok(known);
+    }
+    let parameters = rows.into_parameters(&KEY, backend);
     let statement = Statement::from_sql_and_values(backend, KEY.find(backend, "request.*"), parameters);
-    let rows = Model::find_by_statement(statement).all(at.connection()).await?;
-    rows.into_iter().map(used_of).collect()
+    for row in Model::find_by_statement(statement).all(at.connection()).await? {
+        let account = AccountId::parse(&row.account_id).map_err(|_| unreadable(&row, "account_id"))?;
+        known.entry(account).or_default().push(used_of(row)?);
+    }
+    Ok(known)
 }
 
 /// Forgets up to `limit` request ids that were used before a time, of all accounts. Returns how many.
@@ -90,11 +101,13 @@ pub async fn forget_before(tx: &Tx, before: Timestamp, limit: u64) -> Result<u64
     Ok(Entity::delete_many().filter(among).exec(&tx.inner).await?.rows_affected)
 }
 
+fn unreadable(row: &Model, what: &str) -> Error {
+    let Model { account_id, caller_id, request_id, .. } = row;
+    Error::Unreadable { table: "request", what: format!("{what} at {account_id}/{caller_id}/{request_id}") }
+}
+
 fn used_of(row: Model) -> Result<Used, Error> {
-    let unreadable = |what: &str| Error::Unreadable {
-        table: "request",
-        what: format!("{what} at {}/{}/{}", row.account_id, row.caller_id, row.request_id),
-    };
+    let unreadable = |what: &str| unreadable(&row, what);
     Ok(Used {
         caller: CallerId::parse(&row.caller_id).map_err(|_| unreadable("caller_id"))?,
         request: Uuid::parse_str(&row.request_id).map_err(|_| unreadable("request_id"))?,

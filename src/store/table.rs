@@ -1,5 +1,5 @@
 //! Rows that are written together: one statement for each table, whose text is the same however many rows there are, so that
-//! each connection prepares it once. All tables meant here have an account, and the rows of one statement are of one account.
+//! each connection prepares it once. They may be of several accounts.
 
 use sea_orm::{DbBackend, Value};
 
@@ -15,6 +15,8 @@ pub(super) enum Kind {
     /// A number that may be absent, and is never negative: absent is sent as -1.
     OptionalInteger,
     BigInteger,
+    /// As [`Kind::OptionalInteger`].
+    OptionalBigInteger,
     Boolean,
     Bytes,
 }
@@ -23,14 +25,14 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-    /// The first so many columns are, after the account, the key.
+    /// The first so many columns are the key.
     pub(super) key: usize,
-    /// All but the account.
+    /// The account first.
     pub(super) columns: &'static [(&'static str, Kind)],
 }
 
 /// Rows for a table, column by column.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rows {
     columns: Vec<Vec<Value>>,
 }
@@ -59,17 +61,22 @@ pub(super) fn optional(text: Option<&str>) -> Value {
     text.unwrap_or_default().into()
 }
 
+/// An absent number, as it is sent.
+pub(super) fn optional_number(number: Option<i64>) -> Value {
+    number.unwrap_or(-1).into()
+}
+
 impl Table {
     /// The same with nothing but its first columns.
     pub(super) const fn first(&self, columns: usize) -> Self {
         Self { name: self.name, key: self.key, columns: self.columns.split_at(columns).0 }
     }
 
-    /// Adds rows. Their parameters begin at the number `first`; the first of all parameters is the account.
+    /// Adds rows. Their parameters begin at the number `first`.
     pub(super) fn insert(&self, backend: DbBackend, first: usize) -> String {
         let (name, columns, values) = (self.name, self.names(""), self.values(backend));
         let source = dialect::source(self, backend, first);
-        format!("INSERT INTO {name} (account_id, {columns}) SELECT r.account_id, {values} FROM {source}")
+        format!("INSERT INTO {name} ({columns}) SELECT {values} FROM {source}")
     }
 
     /// Adds rows, or replaces those with the same key.
@@ -78,19 +85,19 @@ impl Table {
         let rest = self.rest(|column, _| format!("{column} = excluded.{column}"));
         // Without a condition, SQLite would take ON for that of a join.
         let insert = self.insert(backend, first);
-        format!("{insert} WHERE true ON CONFLICT (account_id, {}) DO UPDATE SET {rest}", key.join(", "))
+        format!("{insert} WHERE true ON CONFLICT ({}) DO UPDATE SET {rest}", key.join(", "))
     }
 
     /// Changes those rows that are there.
     pub(super) fn update(&self, backend: DbBackend, first: usize) -> String {
-        let set = self.rest(|column, at| format!("{column} = {}", self.value(backend, at)));
+        let set = self.rest(|column, at| format!("{column} = {}", self.value_at(backend, at)));
         let (name, source) = (self.name, dialect::source(self, backend, first));
         format!("UPDATE {name} SET {set} FROM {source} WHERE {}", self.matches(backend))
     }
 
     /// Finds the rows with the keys of rows.
     pub(super) fn find(&self, backend: DbBackend, columns: &str) -> String {
-        let (name, source) = (self.name, dialect::source(self, backend, 2));
+        let (name, source) = (self.name, dialect::source(self, backend, 1));
         // CROSS JOIN: SQLite keeps the order, and so goes by the key of the table.
         format!("SELECT {columns} FROM {source} CROSS JOIN {name} WHERE {}", self.matches(backend))
     }
@@ -99,7 +106,7 @@ impl Table {
     pub(super) fn delete(&self, backend: DbBackend, first: usize) -> String {
         let (name, key) = (self.name, self.names(""));
         let (values, source) = (self.values(backend), dialect::source(self, backend, first));
-        format!("DELETE FROM {name} WHERE (account_id, {key}) IN (SELECT r.account_id, {values} FROM {source})")
+        format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {values} FROM {source})")
     }
 
     /// The names of the columns, each with what is put before it.
@@ -108,25 +115,37 @@ impl Table {
         names.join(", ")
     }
 
+    /// The names of the columns but for the account.
+    pub(super) fn names_after_account(&self) -> String {
+        let names: Vec<_> = self.columns.iter().skip(1).map(|(column, _)| *column).collect();
+        names.join(", ")
+    }
+
     fn matches(&self, backend: DbBackend) -> String {
         let name = self.name;
         let key = self.columns.iter().take(self.key).enumerate();
-        let key = key.map(|(at, (column, _))| format!(" AND {name}.{column} = {}", self.value(backend, at)));
-        format!("{name}.account_id = r.account_id{}", key.collect::<String>())
+        let key: Vec<_> = key.map(|(at, (column, _))| format!("{name}.{column} = {}", self.value_at(backend, at))).collect();
+        key.join(" AND ")
     }
 
-    fn values(&self, backend: DbBackend) -> String {
-        let values: Vec<_> = (0..self.columns.len()).map(|at| self.value(backend, at)).collect();
+    /// What a row of the source has, column by column.
+    pub(super) fn values(&self, backend: DbBackend) -> String {
+        let values: Vec<_> = (0..self.columns.len()).map(|at| self.value_at(backend, at)).collect();
         values.join(", ")
     }
 
-    /// What a row of the source has for a column.
-    fn value(&self, backend: DbBackend, at: usize) -> String {
+    /// What a row of the source has for one of the columns.
+    pub(super) fn value(&self, backend: DbBackend, column: &str) -> String {
+        let at = self.columns.iter().position(|(name, _)| *name == column);
+        self.value_at(backend, at.unwrap_or_else(|| unreachable!("{} has no {column}", self.name)))
+    }
+
+    fn value_at(&self, backend: DbBackend, at: usize) -> String {
         let (column, kind) = self.columns[at];
         let value = dialect::value_in_source(column, at, kind, backend);
         match kind {
             Kind::OptionalText => format!("NULLIF({value}, '')"),
-            Kind::OptionalInteger => format!("NULLIF({value}, -1)"),
+            Kind::OptionalInteger | Kind::OptionalBigInteger => format!("NULLIF({value}, -1)"),
             Kind::Text | Kind::Integer | Kind::BigInteger | Kind::Boolean | Kind::Bytes => value,
         }
     }

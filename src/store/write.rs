@@ -1,10 +1,10 @@
-//! What a batch of requests writes.
+//! What requests write that share a transaction.
 
 use std::sync::LazyLock;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
-use super::table::{Rows, Table};
+use super::table::{Kind, Rows, Table, optional_number};
 use super::{Error, Tx, ageing, dialect, facts, leads, members, requests, settings};
 use crate::domain::book::{Look, Touched};
 use crate::domain::fact::Commit;
@@ -12,10 +12,12 @@ use crate::domain::ids::AccountId;
 use crate::domain::published::is_published;
 use crate::domain::time::Timestamp;
 
-/// What a batch of requests comes to.
+/// What the requests of an account come to.
 #[derive(Debug)]
 pub struct Written<'a> {
-    /// What is added to the log, and moves the head of the account to the last of them.
+    /// The account.
+    pub account: &'a AccountId,
+    /// What is added to its log, and moves its head to the last of them.
     pub commits: &'a [Commit],
     /// What the commits leave of everything they touch.
     pub touched: &'a Touched,
@@ -25,55 +27,89 @@ pub struct Written<'a> {
     pub at: Timestamp,
 }
 
-/// Writes what a batch of requests comes to, to an account whose head is locked.
-#[tracing::instrument(level = "debug", skip_all, fields(commits = written.commits.len()))]
-pub async fn write(tx: &Tx, account: &AccountId, written: &Written<'_>) -> Result<(), Error> {
-    let Written { commits, touched, used, at } = *written;
-    let Touched { leads, ownerships, forgotten, members, settings, look } = touched;
-    let out = Out { tx, account, backend: tx.inner.get_database_backend() };
-    out.put(&leads::TABLE, Table::replace, leads::rows(leads)).await?;
-    out.put(&leads::KEY, Table::delete, leads::key_rows(forgotten)).await?;
-    out.put(&members::TABLE, Table::replace, members::rows(members)).await?;
-    if let Some((settings, revision)) = settings {
-        settings::put(tx, account, settings, *revision).await?;
-    }
-    let look_by = match look {
-        Look::By(time) => *time,
-        Look::At(time) => {
-            ageing::look_at(tx, account, *time).await?;
-            None
+/// Heads as they move, and what others are to hear of.
+const HEAD: Table = Table {
+    name: "account_head",
+    key: 1,
+    columns: &[
+        ("account_id", Kind::Text),
+        ("revision", Kind::BigInteger),
+        ("changed_at", Kind::BigInteger),
+        // When the account is to be looked at for leads that nobody has owned for too long, if not earlier.
+        ("overdue_at", Kind::OptionalBigInteger),
+        // The last revision that others are to hear of; 0 if there is none.
+        ("to_publish", Kind::BigInteger),
+    ],
+};
+
+/// Writes what requests come to, to accounts whose heads are locked.
+#[tracing::instrument(level = "debug", skip_all, fields(accounts = written.len()))]
+pub async fn write(tx: &Tx, written: &[Written<'_>]) -> Result<(), Error> {
+    let out = Out { tx, backend: tx.inner.get_database_backend() };
+    for Written { account, touched, .. } in written {
+        if let Some((settings, revision)) = &touched.settings {
+            settings::put(tx, account, settings, *revision).await?;
         }
-    };
-    let usual = Usual {
-        facts: facts::rows(commits),
-        ownerships: leads::ownership_rows(ownerships),
-        requests: requests::rows(used, at),
-        head: commits.last().map(|last| [last.revision.0, last.at.0]).unwrap_or_default(),
-        look_by: look_by.map(|time| time.0),
-        to_publish: commits.iter().rfind(|commit| is_published(commit)).map_or(0, |commit| commit.revision.0),
-    };
+        if let Look::At(time) = touched.look {
+            ageing::look_at(tx, account, time).await?;
+        }
+    }
+    let leads = of_each(written, |touched| &touched.leads, leads::row_of);
+    out.put(&leads::TABLE, Table::replace, leads).await?;
+    out.put(&leads::KEY, Table::delete, of_each(written, |touched| &touched.forgotten, leads::key_of)).await?;
+    out.put(&members::TABLE, Table::replace, of_each(written, |touched| &touched.members, members::row_of)).await?;
+    let usual = Usual::of(written);
     match out.backend {
         DbBackend::Sqlite => out.one_by_one(usual).await,
         _ => out.at_once(usual).await,
     }
 }
 
-/// What most batches write.
+/// A row for each thing of a kind that was touched.
+fn of_each<'a, T: 'a, const COLUMNS: usize>(
+    written: &'a [Written<'_>],
+    touched: fn(&Touched) -> &Vec<T>,
+    row: fn(&AccountId, &T) -> [Value; COLUMNS],
+) -> Rows {
+    Rows::of(written.iter().flat_map(|each| touched(each.touched).iter().map(|thing| row(each.account, thing))))
+}
+
+/// What most requests write.
 struct Usual {
     facts: Rows,
     ownerships: Rows,
     requests: Rows,
-    /// The revision of the head and its time. An earlier one than the present leaves the head where it is.
-    head: [i64; 2],
-    /// When the account is to be looked at for leads that nobody has owned for too long, if not earlier.
-    look_by: Option<i64>,
-    /// The last revision that others are to hear of; 0 if there is none.
-    to_publish: i64,
+    heads: Rows,
+}
+
+impl Usual {
+    fn of(written: &[Written<'_>]) -> Self {
+        let commits = written.iter().flat_map(|each| each.commits.iter().map(|commit| (each.account, commit)));
+        // Whoever takes marks away goes through the accounts in the same order: otherwise the two could wait for each other.
+        let mut in_order: Vec<_> = written.iter().collect();
+        in_order.sort_unstable_by_key(|each| each.account);
+        let used = written.iter().flat_map(|each| each.used.iter().map(move |used| (each, used)));
+        Self {
+            facts: Rows::of(commits.flat_map(|(account, commit)| facts::rows_of(account, commit))),
+            ownerships: of_each(written, |touched| &touched.ownerships, leads::ownership_of),
+            requests: Rows::of(used.map(|(each, used)| requests::row_of(each.account, used, each.at))),
+            heads: Rows::of(in_order.into_iter().filter_map(head_of)),
+        }
+    }
+}
+
+/// The head of an account as a row, if it moves.
+fn head_of(written: &Written<'_>) -> Option<[Value; 5]> {
+    let Written { account, commits, touched, .. } = written;
+    let Commit { revision, at, .. } = commits.last()?;
+    let look_by = if let Look::By(time) = touched.look { time } else { None };
+    let to_publish = commits.iter().rfind(|commit| is_published(commit)).map_or(0, |commit| commit.revision.0);
+    let look_by = optional_number(look_by.map(|time| time.0));
+    Some([account.as_str().into(), revision.0.into(), at.0.into(), look_by, to_publish.into()])
 }
 
 struct Out<'a> {
     tx: &'a Tx,
-    account: &'a AccountId,
     backend: DbBackend,
 }
 
@@ -83,62 +119,58 @@ impl Out<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.execute(&sql(table, self.backend, 2), rows.into_parameters(table, self.backend)).await
+        self.execute(&sql(table, self.backend, 1), rows.into_parameters(table, self.backend)).await
     }
 
     /// In a database in the same process a statement costs no round trip.
     async fn one_by_one(&self, usual: Usual) -> Result<(), Error> {
-        let Usual { facts, ownerships, requests, head: [revision, at], look_by, to_publish } = usual;
+        let Usual { facts, ownerships, requests, heads } = usual;
         self.put(&facts::TABLE, Table::insert, facts).await?;
         self.put(&leads::OWNERSHIP, Table::update, ownerships).await?;
         self.put(&requests::TABLE, Table::insert, requests).await?;
-        if to_publish > 0 {
-            self.execute(&dialect::outbox::mark(self.backend, 2, 3), vec![to_publish.into(), at.into()]).await?;
-        }
-        self.execute(&move_head(self.backend, [2, 3, 4]), vec![revision.into(), at.into(), look_by.into()]).await
+        self.put(&HEAD, dialect::outbox::mark, heads.clone()).await?;
+        self.put(&HEAD, move_heads, heads).await
     }
 
     /// Everything in one round trip.
     async fn at_once(&self, usual: Usual) -> Result<(), Error> {
-        let Usual { facts, ownerships, requests, head: [revision, at], look_by, to_publish } = usual;
-        let mut parameters: Vec<Value> = vec![revision.into(), at.into(), to_publish.into(), look_by.into()];
-        for (rows, table) in [(facts, &facts::TABLE), (ownerships, &leads::OWNERSHIP), (requests, &requests::TABLE)] {
-            parameters.extend(rows.into_parameters(table, self.backend));
-        }
-        self.execute(&AT_ONCE, parameters).await
+        let Usual { facts, ownerships, requests, heads } = usual;
+        let rows = [(facts, &facts::TABLE), (ownerships, &leads::OWNERSHIP), (requests, &requests::TABLE), (heads, &HEAD)];
+        let parameters = rows.into_iter().flat_map(|(rows, table)| rows.into_parameters(table, self.backend));
+        self.execute(&AT_ONCE, parameters.collect()).await
     }
 
-    async fn execute(&self, sql: &str, mut parameters: Vec<Value>) -> Result<(), Error> {
-        parameters.insert(0, self.account.as_str().into());
+    async fn execute(&self, sql: &str, parameters: Vec<Value>) -> Result<(), Error> {
         let statement = Statement::from_sql_and_values(self.backend, sql, parameters);
         self.tx.inner.execute_raw(statement).await?;
         Ok(())
     }
 }
 
-/// Moves the head of an account, which may be marked to be looked at with it: a time that is there already stays as it is, so that
-/// no index has to change.
-fn move_head(backend: DbBackend, [revision, at, look_by]: [usize; 3]) -> String {
-    let sign = if backend == DbBackend::Sqlite { '?' } else { '$' };
-    let look_by = dialect::ageing::earlier(backend, look_by);
+/// Moves the heads of accounts, which may be marked to be looked at with it: a time that is there already stays as it is, so that no
+/// index has to change.
+fn move_heads(heads: &Table, backend: DbBackend, first: usize) -> String {
+    let [account, revision, at, look_by] =
+        ["account_id", "revision", "changed_at", "overdue_at"].map(|column| heads.value(backend, column));
+    let (source, look_by) = (dialect::source(heads, backend, first), dialect::ageing::earlier(backend, &look_by));
     format!(
-        "UPDATE account_head SET revision = {sign}{revision}, changed_at = {sign}{at}, overdue_at = {look_by} \
-         WHERE account_id = {sign}1 AND revision < {sign}{revision}"
+        "UPDATE account_head SET revision = {revision}, changed_at = {at}, overdue_at = {look_by} \
+         FROM {source} WHERE account_head.account_id = {account}"
     )
 }
 
 /// All parts of a statement see the tables as they were before it: no two of these write the same one.
 static AT_ONCE: LazyLock<String> = LazyLock::new(|| {
     let backend = DbBackend::Postgres;
-    let of_facts = 6;
-    let of_ownerships = of_facts + facts::TABLE.columns.len();
+    let of_ownerships = 1 + facts::TABLE.columns.len();
     let of_requests = of_ownerships + leads::OWNERSHIP.columns.len();
+    let of_heads = of_requests + requests::TABLE.columns.len();
     format!(
         "WITH facts AS ({}), ownerships AS ({}), requests AS ({}), marks AS ({}) {}",
-        facts::TABLE.insert(backend, of_facts),
+        facts::TABLE.insert(backend, 1),
         leads::OWNERSHIP.update(backend, of_ownerships),
         requests::TABLE.insert(backend, of_requests),
-        dialect::outbox::mark(backend, 4, 3),
-        move_head(backend, [2, 3, 5]),
+        dialect::outbox::mark(&HEAD, backend, of_heads),
+        move_heads(&HEAD, backend, of_heads),
     )
 });

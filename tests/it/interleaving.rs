@@ -219,10 +219,11 @@ impl<'a> Case<'a> {
         let accounts = self.accounts.iter().enumerate().zip(self.sent.iter().zip(books));
         let remains = accounts.map(|((number, account), (sent, books))| {
             let caller = caller();
-            let ids: Vec<_> = (0..16).map(|id| (&caller, request_id(number, id))).collect();
+            let ids = (0..16).map(|id| (account, &caller, request_id(number, id)));
             let (log, used) = fresh.runtime.block_on(async {
                 let log = store::facts::commits_from(fresh.ledger.log(), account, Revision::ZERO, 1 << 20).await;
-                (log.unwrap(), store::requests::find(fresh.ledger.log(), account, &ids).await.unwrap())
+                let used = store::requests::find(fresh.ledger.log(), ids).await.unwrap().remove(account);
+                (log.unwrap(), used.unwrap_or_default())
             });
             Remains { sent: std::mem::take(&mut sent.lock()), log, used, books }
         });

@@ -32,11 +32,12 @@ pub(in crate::store) fn look_at(backend: DbBackend) -> &'static str {
     }
 }
 
-/// The earlier of what the head of an account says and the parameter of this number, either of which may be absent.
-pub(in crate::store) fn earlier(backend: DbBackend, parameter: usize) -> String {
+/// The earlier of what the head of an account says and another time, either of which may be absent.
+pub(in crate::store) fn earlier(backend: DbBackend, time: &str) -> String {
+    let present = "account_head.overdue_at";
     match backend {
-        DbBackend::Sqlite => format!("min(coalesce(overdue_at, ?{parameter}), coalesce(?{parameter}, overdue_at))"),
+        DbBackend::Sqlite => format!("min(coalesce({present}, {time}), coalesce({time}, {present}))"),
         // Ignores what is absent.
-        _ => format!("LEAST(overdue_at, ${parameter}::bigint)"),
+        _ => format!("LEAST({present}, {time})"),
     }
 }
