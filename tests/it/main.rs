@@ -67,6 +67,7 @@ mod retrying_safely;
 mod rolling_out;
 mod running_the_broker;
 mod settings;
+mod sharing_transactions;
 mod staying_fresh;
 mod surviving_kills;
 mod taking_turns;

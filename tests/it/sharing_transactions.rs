@@ -1,0 +1,183 @@
+//! Accounts share transactions, and nothing else: what fails, hangs or is large in one of them is no matter of the others.
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use tonic::Code;
+
+use crate::support::proxy::{Mode, Proxy};
+use crate::support::*;
+
+const ACCOUNTS: usize = 12;
+
+/// A server whose writes all go through one turn, however the whole run is set up.
+fn one_turn() -> Setup {
+    one_replica().set("door.writers", 1).set("door.max_batch", 512)
+}
+
+async fn teams(world: &World) -> Vec<Account> {
+    let mut accounts = Vec::new();
+    for _ in 0..ACCOUNTS {
+        let account = world.account();
+        account.members(["anna"]).await;
+        account.leads(["L1"]).await;
+        accounts.push(account);
+    }
+    accounts
+}
+
+/// Lets calls wait at the doors of their accounts, all at once, while somebody has the only turn, and changes nothing with it.
+async fn together<T: Send + 'static>(world: &World, calls: Vec<BoxFuture<'static, T>>) -> Vec<T> {
+    let first = world.account();
+    first.leads(["L1"]).await;
+    let under_way = async |count: usize| {
+        eventually("calls wait", async || {
+            let active = world.replicas[0].counted("ownership_calls_active", "OwnershipService").await;
+            (active as usize == count).then_some(())
+        })
+        .await;
+    };
+    let held = world.sql().await.hold_head(&first.id).await;
+    let has_the_turn = tokio::spawn(first.unassign("L1").into_future());
+    under_way(1).await;
+    let calls: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
+    under_way(1 + calls.len()).await;
+    drop(held);
+    has_the_turn.await.unwrap().unwrap();
+    join_all(calls).await.into_iter().map(Result::unwrap).collect()
+}
+
+async fn transactions(world: &World) -> f64 {
+    world.replicas[0].counted("ownership_door_batch_size_count", "").await
+}
+
+#[tokio::test]
+async fn what_waits_at_several_doors_is_committed_together() {
+    one_turn()
+        .check(async |world| {
+            let accounts = teams(world).await;
+            let before = transactions(world).await;
+            let assigns = accounts.iter().map(|account| account.assign("L1", "anna").into_future()).collect();
+            for answer in together(world, assigns).await {
+                assert_eq!(answer.unwrap().outcome(), Outcome::Assigned);
+            }
+            let needed = transactions(world).await - before;
+            // Two of whoever had the turn, one of all others; somebody may have come late.
+            assert!(needed <= 4.0, "{ACCOUNTS} accounts took {needed} transactions");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_defect_in_one_account_fails_none_of_those_it_shares_with() {
+    one_turn()
+        .check(async |world| {
+            let accounts = teams(world).await;
+            let sql = world.sql().await;
+            for statement in refusing("poison") {
+                sql.run(statement).await;
+            }
+            let reasons = (0..ACCOUNTS).map(|number| if number == 5 { "poison" } else { "fine" });
+            let assigns = accounts.iter().zip(reasons);
+            let assigns = assigns.map(|(account, reason)| account.assign("L1", "anna").reason(reason).into_future());
+            for (number, answer) in together(world, assigns.collect()).await.into_iter().enumerate() {
+                match answer {
+                    Ok(answer) => assert_eq!(answer.outcome(), Outcome::Assigned, "{number}"),
+                    Err(status) => assert_eq!((number, status.code()), (5, Code::Internal), "{status:?}"),
+                }
+            }
+            assert!(world.replicas[0].counted("ownership_door_batches_split_total", "").await > 0.0);
+            assert_eq!(accounts[5].owner_of("L1").await, None, "refused means not done");
+            accounts[5].assign("L1", "anna").ok().await;
+        })
+        .await;
+}
+
+/// Statements after which no fact can be written for this reason.
+fn refusing(reason: &str) -> Vec<String> {
+    match store() {
+        Store::Sqlite => vec![format!(
+            "create trigger refuses before insert on fact when new.reason = '{reason}' begin \
+             select raise(abort, 'refused'); end"
+        )],
+        Store::Postgres => vec![
+            "create function refuse() returns trigger as $$ begin raise exception 'refused'; end $$ language plpgsql"
+                .to_owned(),
+            format!(
+                "create trigger refuses before insert on fact for each row when (new.reason = '{reason}') \
+                 execute function refuse()"
+            ),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_else_writes_to_keeps_none_waiting_that_it_would_share_with() {
+    // On SQLite there is one lock for all accounts: who holds it holds up everybody.
+    if store() == Store::Sqlite {
+        return;
+    }
+    one_turn()
+        .check(async |world| {
+            let mut accounts = teams(world).await;
+            let taken = accounts.remove(5);
+            let held = world.sql().await.hold_head(&taken.id).await;
+            let waits = taken.assign("L1", "anna").into_future();
+            let assigns = accounts.iter().map(|account| account.assign("L1", "anna").into_future());
+            let (waits, assigns) = (tokio::spawn(waits), assigns.collect());
+            for answer in together(world, assigns).await {
+                assert_eq!(answer.unwrap().outcome(), Outcome::Assigned);
+            }
+            assert!(!waits.is_finished(), "it is still taken");
+            drop(held);
+            assert_eq!(waits.await.unwrap().unwrap().outcome(), Outcome::Assigned);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn who_brings_much_shares_with_nobody() {
+    one_turn()
+        .check(async |world| {
+            let accounts = teams(world).await;
+            let many: Vec<_> = (0..1_000).map(|number| format!("M{number}")).collect();
+            accounts[0].register(many.iter().map(|id| lead(id)).collect::<Vec<_>>()).ok().await;
+            let before = transactions(world).await;
+            let bulk = accounts[0].bulk(many.iter().map(|id| to(id, "anna")).collect::<Vec<_>>());
+            let mut calls = vec![async { bulk.await.map(drop) }.boxed()];
+            for account in &accounts[1..] {
+                let assign = account.assign("L1", "anna");
+                calls.push(async { assign.await.map(drop) }.boxed());
+            }
+            together(world, calls).await.into_iter().for_each(Result::unwrap);
+            let needed = transactions(world).await - before;
+            // One of whoever registers, one of whoever had the turn, one of the bulk, and one of all others.
+            assert!(needed >= 4.0, "{needed} transactions");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn of_a_shared_commit_whose_answer_is_lost_each_account_hears_what_became_of_it() {
+    // SQLite has no network to lose.
+    if store() == Store::Sqlite {
+        return;
+    }
+    let database = Database::migrated();
+    let proxy = Proxy::before(&database.url());
+    let mut world = one_turn().set("database.url", proxy.url()).start_over(database);
+    let accounts = teams(&world).await;
+    let assigns = accounts.iter().enumerate().map(|(number, account)| {
+        let call = account.assign("L1", "anna");
+        // Of those without an id it is the log that tells.
+        let call = if number % 2 == 0 { call.once(&uuid::Uuid::new_v4().to_string()) } else { call };
+        call.into_future()
+    });
+    let assigns = assigns.collect();
+    proxy.set(Mode::LoseCommitAnswer);
+    for answer in together(&world, assigns).await {
+        let answer = answer.unwrap();
+        assert_eq!((answer.outcome(), answer.revision, answer.replayed), (Outcome::Assigned, 3, false));
+    }
+    assert_eq!(proxy.mode(), Mode::Pass, "an answer was lost");
+    world.verify().await;
+}
