@@ -132,10 +132,11 @@ pub struct Memory {
 pub struct Door {
     /// How many writes of one account may wait before further ones are refused. 1 to 100,000.
     pub queue_depth: usize,
-    /// Writes of one account that may share a transaction. 1 turns all sharing off, which only a benchmark wants.
+    /// Writes of one account that may share a transaction, also with those of other accounts. 1 turns all sharing off, which only a
+    /// benchmark wants.
     pub max_batch: usize,
     /// Transactions that write at the same time, over all accounts: at least 1 and fewer than `database.max_connections`, so that
-    /// reads find a connection. Of no meaning on SQLite, which has one writer, whom all accounts share.
+    /// reads find a connection. Of no meaning on SQLite, which has one writer.
     pub writers: usize,
 }
 

@@ -33,10 +33,7 @@ pub(super) enum Failure {
     /// The database failed.
     Store(Arc<store::Error>),
     /// The account does not fit into memory.
-    TooLarge {
-        needed: usize,
-        budget: usize,
-    },
+    TooLarge { needed: usize, budget: usize },
     /// It may or may not be committed.
     Unknown(Box<Decided>),
 }

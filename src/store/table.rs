@@ -124,7 +124,8 @@ impl Table {
     fn matches(&self, backend: DbBackend) -> String {
         let name = self.name;
         let key = self.columns.iter().take(self.key).enumerate();
-        let key: Vec<_> = key.map(|(at, (column, _))| format!("{name}.{column} = {}", self.value_at(backend, at))).collect();
+        let key: Vec<_> =
+            key.map(|(at, (column, _))| format!("{name}.{column} = {}", self.value_at(backend, at))).collect();
         key.join(" AND ")
     }
 

@@ -135,7 +135,8 @@ impl Out<'_> {
     /// Everything in one round trip.
     async fn at_once(&self, usual: Usual) -> Result<(), Error> {
         let Usual { facts, ownerships, requests, heads } = usual;
-        let rows = [(facts, &facts::TABLE), (ownerships, &leads::OWNERSHIP), (requests, &requests::TABLE), (heads, &HEAD)];
+        let rows =
+            [(facts, &facts::TABLE), (ownerships, &leads::OWNERSHIP), (requests, &requests::TABLE), (heads, &HEAD)];
         let parameters = rows.into_iter().flat_map(|(rows, table)| rows.into_parameters(table, self.backend));
         self.execute(&AT_ONCE, parameters.collect()).await
     }

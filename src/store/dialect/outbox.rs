@@ -55,8 +55,7 @@ pub(in crate::store) fn before_what_may_be_lost(backend: DbBackend) -> Option<&'
 /// Marks accounts in the outbox, or the later change of one that is marked. The parameters of the rows begin at the number `first`.
 /// Those that have nothing to publish are passed over.
 pub(in crate::store) fn mark(rows: &Table, backend: DbBackend, first: usize) -> String {
-    let [account, revision, at] =
-        ["account_id", "to_publish", "changed_at"].map(|column| rows.value(backend, column));
+    let [account, revision, at] = ["account_id", "to_publish", "changed_at"].map(|column| rows.value(backend, column));
     let source = source(rows, backend, first);
     format!(
         "INSERT INTO outbox (account_id, revision, since) SELECT {account}, {revision}, {at} FROM {source} \
