@@ -6,6 +6,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::MutexGuard;
 use tokio::time::{Instant, timeout};
 
 use super::Error;
@@ -38,58 +39,62 @@ pub(super) enum Failure {
     Unknown(Box<Decided>),
 }
 
+/// How accounts are written to.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// Several, while others wait to prepare theirs: nothing and nobody is waited for that may take long.
+    Together,
+    /// One, for which whatever it takes is done.
+    Alone,
+}
+
 /// What became of an account in a transaction.
 type Outcome = Result<Decided, Failure>;
 
 impl Writer {
     /// Decides and commits the requests of some accounts, of each as a whole or not at all. In the order of the accounts.
-    pub(super) async fn attempt(&self, begun: Result<Tx, store::Error>, visits: &[Visit]) -> Vec<Outcome> {
-        match self.transact(begun, visits).await {
-            Ok(outcomes) => outcomes,
-            Err(error) => {
-                let error = Arc::new(error);
-                // It may be the fault of one of them. On its own each hears what is wrong with what it wrote itself.
-                let is_shared = visits.len() > 1 && (error.is_conflict() || !error.is_transient());
-                if is_shared && !error.is_conflict() {
-                    complain(visits.iter().map(|visit| visit.requests.len()).sum(), &error);
-                }
-                let failure = || if is_shared { Failure::Apart } else { Failure::Store(Arc::clone(&error)) };
-                visits.iter().map(|_| Err(failure())).collect()
-            }
+    pub(super) async fn attempt_together(
+        &self,
+        tx: Tx,
+        visits: &[Visit],
+        preparing: MutexGuard<'_, ()>,
+    ) -> Vec<Outcome> {
+        let prepared = within(self.prepare(&tx, visits, Manner::Together)).await;
+        drop(preparing);
+        let committed = match prepared {
+            Ok(outcomes) => commit(tx, visits, outcomes).await,
+            Err(error) => Err(error),
+        };
+        let error = match committed {
+            Ok(outcomes) => return outcomes,
+            Err(error) => Arc::new(error),
+        };
+        let requests = visits.iter().map(|visit| visit.requests.len()).sum();
+        // It may be the fault of one of them. On its own each hears what is wrong with what it wrote itself.
+        let apart = error.is_conflict() || (!error.is_transient() && requests > 1);
+        if apart && !error.is_conflict() {
+            complain(requests, &error);
         }
+        let failure = || if apart { Failure::Apart } else { Failure::Store(Arc::clone(&error)) };
+        visits.iter().map(|_| Err(failure())).collect()
     }
 
-    /// The same for one account alone.
+    /// The same for one account alone, whose head is waited for.
     pub(super) async fn attempt_alone(&self, visit: &Visit) -> Outcome {
-        let begun = self.begin().await;
-        let mut outcomes = self.attempt(begun, slice::from_ref(visit)).await;
+        let tx = self.begin().await?;
+        let visits = slice::from_ref(visit);
+        let prepared = within(self.prepare(&tx, visits, Manner::Alone)).await?;
+        let mut outcomes = commit(tx, visits, prepared).await?;
         outcomes.pop().unwrap_or(Err(Failure::Apart))
     }
 
-    async fn transact(&self, begun: Result<Tx, store::Error>, visits: &[Visit]) -> Result<Vec<Outcome>, store::Error> {
-        let tx = begun?;
-        let outcomes = within(self.prepare(&tx, visits)).await?;
-        if written(visits, &outcomes).next().is_none() {
-            tx.end().await?;
-            return Ok(outcomes);
-        }
-        match timeout(MAX_TRANSACTION, tx.commit()).await {
-            Ok(Ok(())) => Ok(outcomes),
-            Ok(Err(store::Error::CommitUnknown(_))) | Err(_) => {
-                let unknown = |decided| Err(Failure::Unknown(Box::new(decided)));
-                Ok(outcomes.into_iter().map(|outcome| outcome.and_then(unknown)).collect())
-            }
-            Ok(Err(error)) => Err(error),
-        }
-    }
-
     /// Everything up to the commit.
-    async fn prepare(&self, tx: &Tx, visits: &[Visit]) -> Result<Vec<Outcome>, store::Error> {
-        let mut heads = self.lock(tx, visits).await?;
+    async fn prepare(&self, tx: &Tx, visits: &[Visit], manner: Manner) -> Result<Vec<Outcome>, store::Error> {
+        let mut heads = self.lock(tx, visits, manner).await?;
         let mut reached = Vec::with_capacity(visits.len());
         for visit in visits {
             let locked = heads.remove(&visit.resident().id);
-            reached.push(self.catch_up(tx, visit, locked, visits.len() > 1).await?);
+            reached.push(self.catch_up(tx, visit, locked, manner).await?);
         }
         let present = visits.iter().zip(&reached).filter(|(_, reached)| reached.is_ok());
         let ids = present.flat_map(|(visit, _)| visit.request_ids());
@@ -107,32 +112,40 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Locks the heads. A lone account waits for its head, and gets one if it has none; others do not wait for each other.
-    async fn lock(&self, tx: &Tx, visits: &[Visit]) -> Result<HashMap<AccountId, Locked>, store::Error> {
+    /// Locks the heads. Who is alone waits for its head, and gets one if it has none.
+    async fn lock(
+        &self,
+        tx: &Tx,
+        visits: &[Visit],
+        manner: Manner,
+    ) -> Result<HashMap<AccountId, Locked>, store::Error> {
         let began = Instant::now();
-        let locked = if let [visit] = visits {
-            let account = &visit.resident().id;
-            HashMap::from([(account.clone(), heads::lock(tx, account).await?)])
-        } else {
-            let accounts: Vec<_> = visits.iter().map(|visit| &visit.resident().id).collect();
-            heads::lock_free(tx, &accounts).await?
+        let accounts: Vec<_> = visits.iter().map(|visit| &visit.resident().id).collect();
+        let locked = match manner {
+            Manner::Together => heads::lock_free(tx, &accounts).await?,
+            Manner::Alone => {
+                let mut locked = HashMap::new();
+                for account in accounts {
+                    locked.insert(account.clone(), heads::lock(tx, account).await?);
+                }
+                locked
+            }
         };
         metrics::get().head_locked(began.elapsed());
         Ok(locked)
     }
 
-    /// Brings the book of an account to where its head is locked. Others wait meanwhile where it shares, so that nothing long is done
-    /// there.
+    /// Brings the book of an account to where its head is locked.
     async fn catch_up(
         &self,
         tx: &Tx,
         visit: &Visit,
         locked: Option<Locked>,
-        shares: bool,
+        manner: Manner,
     ) -> Result<Result<Locked, Failure>, store::Error> {
         let Some(locked) = locked else { return Ok(Err(Failure::Apart)) };
         let (resident, tip) = (visit.resident(), locked.head.tip());
-        if shares {
+        if let Manner::Together = manner {
             let is_near = tip.revision.0 - resident.revision().0 <= NEAR;
             let reached = is_near && resident.follows_to(tx, tip).await?;
             return Ok(reached.then_some(locked).ok_or(Failure::Apart));
@@ -142,6 +155,22 @@ impl Writer {
             Err(LoadError::Store(error)) => Err(error),
             Err(LoadError::TooLarge { needed, budget }) => Ok(Err(Failure::TooLarge { needed, budget })),
         }
+    }
+}
+
+/// Makes durable what was decided.
+async fn commit(tx: Tx, visits: &[Visit], prepared: Vec<Outcome>) -> Result<Vec<Outcome>, store::Error> {
+    if written(visits, &prepared).next().is_none() {
+        tx.end().await?;
+        return Ok(prepared);
+    }
+    match timeout(MAX_TRANSACTION, tx.commit()).await {
+        Ok(Ok(())) => Ok(prepared),
+        Ok(Err(store::Error::CommitUnknown(_))) | Err(_) => {
+            let unknown = |decided| Err(Failure::Unknown(Box::new(decided)));
+            Ok(prepared.into_iter().map(|outcome| outcome.and_then(unknown)).collect())
+        }
+        Ok(Err(error)) => Err(error),
     }
 }
 

@@ -129,15 +129,17 @@ impl Visit {
         self.requests.extend(self.line.waiting.lock().requests.pop_front());
     }
 
-    /// Takes those who come next, until there are so many, or they bring more items than there is room for.
-    pub(super) fn take(&mut self, requests: usize, mut room: usize) {
+    /// Takes those who come next, until there are so many, or they bring more items than there is room for. Returns how many they bring.
+    pub(super) fn take(&mut self, requests: usize, room: usize) -> usize {
+        let mut taken = 0;
         let mut waiting = self.line.waiting.lock();
         while self.requests.len() < requests
-            && let Some(next) = waiting.requests.pop_front_if(|next| next.weight() <= room)
+            && let Some(next) = waiting.requests.pop_front_if(|next| taken + next.weight() <= room)
         {
-            room -= next.weight();
+            taken += next.weight();
             self.requests.push(next);
         }
+        taken
     }
 
     /// Gives the requests their answers.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(super) struct Writer {
     pub(super) budget: usize,
     max_batch: usize,
     turns: Turns,
+    /// Held by who prepares a transaction that accounts share.
+    preparing: tokio::sync::Mutex<()>,
     /// Accounts at whose doors somebody waits, and that nobody has taken yet.
     ready: Mutex<VecDeque<Visit>>,
     /// Hears of every account of which something is to be published here.
@@ -55,7 +58,16 @@ impl Writer {
         let writers = if store.is_exclusive() { 1 } else { options.writers };
         let turns = Turns::new(writers, options.connections);
         let Options { max_batch, memory_budget_bytes: budget, .. } = *options;
-        Self { store, budget, max_batch, turns, ready: Mutex::default(), changed, runtime: Handle::current() }
+        Self {
+            store,
+            budget,
+            max_batch,
+            turns,
+            preparing: tokio::sync::Mutex::default(),
+            ready: Mutex::default(),
+            changed,
+            runtime: Handle::current(),
+        }
     }
 
     /// Whether anything is being written.
@@ -86,19 +98,33 @@ impl Writer {
         within(self.store.begin("door")).await
     }
 
-    /// Carries out what waits at a door, with what arrives there and at others until its transaction has begun.
+    /// Carries out what waits at a door, and at others.
     async fn carry_out_with(self: &Arc<Self>, mut first: Visit) {
         first.take_first();
         let span = first.span();
-        let begun = self.begin().instrument(span.clone()).await;
-        let visits = self.gather(first, begun.is_ok());
+        // Where requests share nothing, accounts do not either. Who brings much keeps nobody else waiting.
+        if self.max_batch == 1 || first.items() > MAX_SHARED_ITEMS {
+            first.take(self.max_batch, MAX_ITEMS.saturating_sub(first.items()));
+            note(slice::from_ref(&first), &span);
+            return self.see_through(&mut first, Failure::Apart).instrument(span).await;
+        }
+        match self.begin().instrument(span.clone()).await {
+            Ok(tx) => self.carry_out_together(tx, first).await,
+            Err(error) => self.see_through(&mut first, error.into()).instrument(span).await,
+        }
+    }
+
+    /// One prepares while others commit: so a transaction takes along all that arrived while the one before it was prepared, and nobody
+    /// waits for the disk who could prepare.
+    async fn carry_out_together(self: &Arc<Self>, tx: Tx, first: Visit) {
+        let preparing = self.preparing.lock().await;
+        let span = first.span();
+        let visits = self.gather(first);
         note(&visits, &span);
-        let outcomes = self.attempt(begun, &visits).instrument(span.clone()).await;
-        let shared = visits.len() > 1;
+        let outcomes = self.attempt_together(tx, &visits, preparing).instrument(span).await;
         for (mut visit, outcome) in visits.into_iter().zip(outcomes) {
             match outcome {
                 Ok(decided) => self.settle(&mut visit, decided),
-                Err(failure) if !shared => self.see_through(&mut visit, failure).instrument(span.clone()).await,
                 // What it takes to see it through keeps the others waiting no longer.
                 Err(failure @ (Failure::Apart | Failure::Unknown(_))) => self.see_through_in_turn(visit, failure),
                 Err(failure) => failure.tell(&mut visit),
@@ -106,22 +132,17 @@ impl Writer {
         }
     }
 
-    /// A visit, and others that are ready if it shares its transaction.
-    fn gather(&self, mut first: Visit, shares: bool) -> Vec<Visit> {
-        first.take(self.max_batch, MAX_ITEMS.saturating_sub(first.items()));
+    /// A visit, with what arrived there meanwhile, and others that are ready.
+    fn gather(&self, mut first: Visit) -> Vec<Visit> {
         let mut room = MAX_SHARED_ITEMS.saturating_sub(first.items());
+        room -= first.take(self.max_batch, room);
         let mut visits = vec![first];
-        // Where requests share nothing, accounts do not either.
-        if !shares || self.max_batch == 1 {
-            return visits;
-        }
         let mut ready = self.ready.lock();
         while let Some(next) = ready.front_mut() {
-            next.take(self.max_batch, room);
+            room -= next.take(self.max_batch, room);
             if next.requests.is_empty() {
                 break;
             }
-            room -= next.items();
             visits.extend(ready.pop_front());
         }
         visits

@@ -47,7 +47,7 @@ pub use pb::{ChangeKind, FailureMode, Outcome, Source, Standing};
 pub use refusal::{Refusal, refusal};
 pub use scrape::{Scraped, prometheus_name};
 pub use server::{Server, previous_program, program, run};
-pub use store::{Database, Sql, Store, store};
+pub use store::{Database, Held, Sql, Store, store};
 pub use time::{Dice, at, duration, eventually, micros, now};
 pub use tonic::Code;
 pub use watching::{Heard, Watching};

@@ -158,7 +158,7 @@ impl Sql {
                 let mut held = pool.begin().await.unwrap();
                 let lock = format!("select 1 from account_head where account_id = '{account}' for update");
                 held.execute(AssertSqlSafe(lock)).await.unwrap();
-                Held::Postgres { _held: held }
+                Held::Postgres { held }
             }
         }
     }
@@ -178,7 +178,25 @@ fn for_each_table(statements: &str) -> String {
 /// The write lock of an account in strange hands.
 pub enum Held {
     Sqlite { _held: sqlx::Transaction<'static, sqlx::Sqlite> },
-    Postgres { _held: sqlx::Transaction<'static, sqlx::Postgres> },
+    Postgres { held: sqlx::Transaction<'static, sqlx::Postgres> },
+}
+
+impl Held {
+    /// Takes what all writes have to wait for.
+    pub async fn and_all_others(&mut self) {
+        // On SQLite it is the same.
+        if let Self::Postgres { held } = self {
+            held.execute("savepoint one").await.unwrap();
+            held.execute("lock table account_head in exclusive mode").await.unwrap();
+        }
+    }
+
+    /// Lets writes of other accounts go on, where that is possible.
+    pub async fn only(mut self) -> Option<Self> {
+        let Self::Postgres { held } = &mut self else { return None };
+        held.execute("rollback to savepoint one").await.unwrap();
+        Some(self)
+    }
 }
 
 /// Copies all files of a directory, and removes what else there is.
