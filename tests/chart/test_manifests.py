@@ -148,6 +148,16 @@ def test_the_service_that_may_be_opened_shows_no_admin_port(case):
     assert [port["name"] for port in public["spec"]["ports"]] == ["grpc"]
 
 
+def test_a_load_balancer_is_made_by_whom_and_opened_to_whom_the_values_say():
+    def public(rendered):
+        return only([one for one in kind(rendered, "Service") if one["spec"].get("clusterIP") != "None"])["spec"]
+
+    said = {"externalTrafficPolicy": "Local", "loadBalancerClass": "example.com/internal", "loadBalancerSourceRanges": ["10.20.0.0/16"]}
+    assert said.items() <= public(objects("production")).items()
+    plain = public(with_values({"service": {"type": "LoadBalancer"}}, "postgres"))
+    assert plain["type"] == "LoadBalancer" and not plain.keys() & said.keys()
+
+
 @every_case
 def test_the_headless_service_has_the_port_of_the_pod_and_only_replicas_that_are_ready(case):
     headless = only(kind(objects(case), "Service", "-headless"))
@@ -329,7 +339,11 @@ def test_what_the_production_example_opens_to_the_outside_lets_the_outside_in():
     (callers,) = [rule["from"] for rule in only(kind(rendered, "NetworkPolicy"))["spec"]["ingress"] if rule["ports"] == [{"port": 50051}]]
     spaces = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in callers if "namespaceSelector" in peer]
     gateways = {parent["namespace"] for parent in only(kind(rendered, "GRPCRoute"))["spec"]["parentRefs"]}
-    assert gateways <= set(spaces) and any("ipBlock" in peer for peer in callers)
+    assert gateways <= set(spaces)
+    # Only so do the addresses of callers arrive at all.
+    ranges = [peer["ipBlock"]["cidr"] for peer in callers if "ipBlock" in peer]
+    balancer = only([one for one in kind(rendered, "Service") if one["spec"].get("clusterIP") != "None"])["spec"]
+    assert balancer["externalTrafficPolicy"] == "Local" and balancer["loadBalancerSourceRanges"] == ranges
     # The Gateway encrypts what it sends on, to the name in the certificate.
     policy = only(kind(rendered, "BackendTLSPolicy"))["spec"]
     services = [one["metadata"]["name"] for one in kind(rendered, "Service")]
