@@ -33,12 +33,12 @@ def values_of(case):
 
 
 @functools.cache
-def text(case, *options):
-    return helm("template", "ownership", CHART, "--namespace", "crm", "--values", values_of(case), *options)
+def text(case, *options, release="ownership", namespace="crm"):
+    return helm("template", release, CHART, "--namespace", namespace, "--values", values_of(case), *options)
 
 
-def objects(case, *options):
-    return [one for one in yaml.safe_load_all(text(case, *options)) if one]
+def objects(case, *options, **installation):
+    return [one for one in yaml.safe_load_all(text(case, *options, **installation)) if one]
 
 
 def with_values(values, case="defaults"):

@@ -178,6 +178,17 @@ def test_monitors_find_the_admin_port(case):
         assert monitor["spec"]["podMetricsEndpoints"][0]["port"] in [port["name"] for port in server_of(rendered)["ports"]]
 
 
+@every_case
+def test_what_is_scraped_has_the_name_of_the_installation_by_which_its_rules_find_it(case):
+    rendered = objects(case, release="trial")
+    job = only(kind(rendered, "Deployment"))["metadata"]["name"]
+    endpoints = [one["spec"]["endpoints"] for one in kind(rendered, "ServiceMonitor")] + [one["spec"]["podMetricsEndpoints"] for one in kind(rendered, "PodMonitor")]
+    assert len(endpoints) == (case in ("production", "init-container"))
+    assert all(endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job}] for (endpoint,) in endpoints)
+    for rules in kind(rendered, "PrometheusRule"):
+        assert f'{{namespace="crm", job="{job}"}}' in str(rules["spec"])
+
+
 # --- the life of a pod
 
 
