@@ -1,33 +1,22 @@
-"""Alerts fire when they have to, say what to do, and look at metrics that are there; so does the dashboard."""
+"""Alerts fire when they have to, and say what to do."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import pytest
 import yaml
 
-from chart import CHART, ROOT, kind, objects, only, with_values
+from chart import CHART, DASHBOARD, ROOT, kind, objects, only, promtool, with_values
 
 HERE = Path(__file__).parent
-PROMTOOL = os.environ.get("OWNERSHIP_TEST_PROMTOOL", "promtool")
 RULES = CHART / "files" / "alerts.yaml"
-DASHBOARD = CHART / "files" / "dashboard.json"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
 # As they are for the installation of the tests, and a day without an owner.
 RULE_TEXT = RULES.read_text().replace("UNASSIGNED_AFTER", "86400").replace("INSTALLATION", 'namespace="crm", job="ownership"')
 RULE_GROUPS = yaml.safe_load(RULE_TEXT)["groups"]
 ALERTS = sorted({rule["alert"] for group in RULE_GROUPS for rule in group["rules"] if "alert" in rule})
-
-
-def promtool(*arguments):
-    done = subprocess.run([PROMTOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_prometheus_takes_the_rules(tmp_path):
@@ -119,45 +108,3 @@ def test_the_installed_rules_have_the_threshold_of_the_values():
     rules = only(kind(with_values({"metrics": {"prometheusRule": {"unassignedAfterSeconds": 2000000}}}, "production"), "PrometheusRule"))["spec"]["groups"]
     (overdue,) = [rule for group in rules for rule in group["rules"] if rule.get("alert") == "OwnershipUnassignedOverdue"]
     assert overdue["expr"].endswith(" > 2000000\n")
-
-
-def test_the_installed_dashboard_is_the_one_that_was_made():
-    rendered = only(kind(objects("production"), "ConfigMap", "-dashboard"))
-    assert rendered["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert json.loads(rendered["data"]["ownership.json"]) == json.loads(DASHBOARD.read_text())
-    made = subprocess.run([sys.executable, "-B", "-c", "import dashboard; print(dashboard.text(), end='')"], cwd=ROOT / "helm", capture_output=True, text=True)
-    assert made.stdout == DASHBOARD.read_text(), "helm/dashboard.py writes it"
-
-
-def test_prometheus_takes_the_queries_of_the_dashboard(tmp_path):
-    targets = [target for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel.get("targets", [])]
-    queries = [target["expr"].replace("$__rate_interval", "5m").replace("$namespace", ".*") for target in targets]
-    rules = [{"record": f"query{at}", "expr": query} for at, query in enumerate(queries)]
-    (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
-    promtool("check", "rules", tmp_path / "queries.yaml")
-    assert len(queries) > 50
-
-
-def test_the_dashboard_has_the_rows_and_every_panel_a_place_of_its_own():
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    rows = [panel["title"] for panel in panels if panel["type"] == "row"]
-    assert rows == ["Now", "Calls", "Identity", "Business", "Door", "Books", "Database", "Watches", "Events"]
-    cells = [
-        (x, y) for panel in panels for place in [panel["gridPos"]]
-        for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
-    ]
-    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
-
-
-def test_the_picture_in_the_docs_has_every_panel():
-    picture = (ROOT / "docs" / "dashboard.svg").read_text()
-    missing = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"] if f">{escape(panel['title'])}</text>" not in picture]
-    assert not missing, "helm/picture/run draws it anew"
-    assert "](dashboard.svg)" in (ROOT / "docs" / "operating.md").read_text()
-
-
-def test_every_panel_says_what_it_shows_and_in_what_unit():
-    for panel in json.loads(DASHBOARD.read_text())["panels"]:
-        if panel["type"] != "row":
-            assert panel["description"].endswith(".") and panel["fieldConfig"]["defaults"]["unit"], panel["title"]
-            assert all(target["legendFormat"] for target in panel["targets"]), panel["title"]
