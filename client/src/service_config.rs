@@ -68,6 +68,11 @@ fn every_method_is_called_as_this_crate_calls_it() {
         let deadline = (!method.server_streaming()).then(|| json!(seconds(options.deadline)));
         assert_eq!(policy.get("timeout"), deadline.as_ref(), "{name}");
         assert!(policy.get("hedgingPolicy").is_none(), "{name} is sent to one replica at a time");
+        // The library for Node passes over it, and what is published is to mean the same to everybody.
+        assert!(
+            policy.get("waitForReady").is_none(),
+            "{name} fails with what is wrong, unless its caller would rather wait"
+        );
     }
 }
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 DASHBOARD = Path(__file__).parents[1] / "ownership" / "files" / "dashboard.json"
-# Of each line, about; and what stands for $__rate_interval, ten scrapes.
+# Of each line, about.
 POINTS = 120
-RATE_INTERVAL = "20s"
+# What Grafana would put in; a rate is over ten scrapes. These are the labels that helm/picture/run has Prometheus put on.
+PUT_IN = {"$__rate_interval": "20s", "$namespace": "crm", "$job": "ownership"}
 
 # Pixels: of a cell of the grid, around everything, and between panels.
 CELL_WIDTH, CELL_HEIGHT = 50, 26
@@ -38,7 +39,9 @@ class Prometheus:
 
     def lines(self, target):
         """The series of a query: legend, and points in time."""
-        query = target["expr"].replace("$__rate_interval", RATE_INTERVAL).replace("$namespace", ".*")
+        query = target["expr"]
+        for name, value in {**PUT_IN, "$__range": f"{self.end - self.start}s"}.items():
+            query = query.replace(name, value)
         parameters = {"query": query, "start": self.start, "end": self.end, "step": self.step}
         with urllib.request.urlopen(f"{self.address}/api/v1/query_range?{urllib.parse.urlencode(parameters)}") as answer:
             series = json.load(answer)["data"]["result"]
@@ -86,7 +89,8 @@ def duration(value):
 UNITS = {
     "short": count,
     "reqps": lambda value: f"{count(value)} req/s",
-    "cps": lambda value: f"{count(value)} c/s",
+    "count:/s": lambda value: f"{count(value)} /s",
+    "suffix: CPU": lambda value: f"{plain(value)} CPU",
     "s": duration,
     "bytes": lambda value: scaled(value, [" B", " KiB", " MiB", " GiB"], 1024),
     "percentunit": lambda value: f"{plain(value * 100)}%",
@@ -164,18 +168,15 @@ class Frame:
     def up(self, value):
         return self.y + self.height * (self.highest - self.scale(value)) / (self.highest - self.lowest)
 
-    def draw(self, picture, line, color, opacity, **style):
+    def draw(self, picture, line, color, **style):
         for piece in pieces(line, self.prometheus.step):
             places = [(self.across(at), self.up(value)) for at, value in piece]
-            ground = [(places[-1][0], self.y + self.height), (places[0][0], self.y + self.height)]
-            if opacity:
-                picture.add("polygon", points=joined(places + ground), fill=color, fill_opacity=opacity)
             picture.line(places, color, stroke_width=1.3, stroke_linejoin="round", **style)
 
 
 def wide(text):
     """About how wide a text is, in a wide font."""
-    return sum(7.6 if letter.isupper() or letter == "_" else 6.1 for letter in text)
+    return sum(10 if letter in "mwMW" else 7.6 if letter.isupper() or letter == "_" else 6.1 for letter in text)
 
 
 def legend_lines(names, width):
@@ -221,15 +222,15 @@ def draw_chart(picture, panel, box, prometheus):
     colors = {name: COLORS[at % len(COLORS)] for at, (name, _) in enumerate(lines)}
     overrides = panel["fieldConfig"]["overrides"]
     limits = {one["matcher"]["options"] for one in overrides if one["properties"][0]["id"] == "custom.lineStyle"}
+    style = {name: {"stroke_dasharray": "6 4"} if name in limits else {} for name, _ in lines}
     for name, line in lines:
-        style = {"opacity": 0, "stroke_dasharray": "6 4"} if name in limits else {"opacity": defaults["custom"]["fillOpacity"] / 100}
-        frame.draw(picture, line, colors[name], **style)
+        frame.draw(picture, line, colors[name], **style[name])
     if not lines:
         picture.text(x + width / 2, y + height / 2, "No data", text_anchor="middle", fill="#9ca3af", font_size=13)
     for row, line in enumerate(named):
         at = y + height - 15 * len(named) + 15 * row + 4
         for offset, name in line:
-            picture.add("rect", x=x + 12.0 + offset, y=at - 5.0, width=10, height=3, fill=colors[name])
+            picture.line([(x + 12 + offset, at - 3.5), (x + 22 + offset, at - 3.5)], colors[name], stroke_width=3, **style[name])
             picture.text(x + 26 + offset, at, name, fill="#374151")
 
 
@@ -237,16 +238,11 @@ def draw_number(picture, panel, box, prometheus):
     x, y, width, height = box
     defaults = panel["fieldConfig"]["defaults"]
     lines = prometheus.lines(panel["targets"][0])
-    if not lines:
-        picture.text(x + width / 2, y + height / 2 + 8, "No data", text_anchor="middle", fill="#9ca3af", font_size=13)
-        return
-    ((_, line),) = lines
-    last = line[-1][1]
+    last = lines[0][1][-1][1] if lines else -math.inf
     reached = [step for step in defaults["thresholds"]["steps"] if step["value"] is None or last >= step["value"]]
     color = STEPS[reached[-1]["color"]]
-    frame = Frame(prometheus, (x + 1, y + height * 0.62, width - 2, height * 0.38 - 1), [0, max(value for _, value in line) or 1])
-    frame.draw(picture, line, color, 0.15)
-    picture.text(x + width / 2, y + 58, UNITS[defaults["unit"]](last), text_anchor="middle", fill=color, font_size=26, font_weight="bold")
+    written = UNITS[defaults["unit"]](last) if lines else defaults["noValue"]
+    picture.text(x + width / 2, y + height / 2 + 16, written, text_anchor="middle", fill=color, font_size=26, font_weight="bold")
 
 
 def draw_panel(picture, panel, prometheus):
@@ -266,7 +262,7 @@ def svg(dashboard, prometheus):
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
     width, height = 2 * MARGIN - GAP + 24 * CELL_WIDTH, HEADER + rows * CELL_HEIGHT + MARGIN - GAP
     picture.add("rect", width=width, height=height, fill="#f4f5f7")
-    picture.text(MARGIN, 26, dashboard["title"], font_size=18, font_weight="bold", fill="#1f2937")
+    picture.text(MARGIN, 26, dashboard["title"].replace("NAMESPACE", PUT_IN["$namespace"]).replace("INSTALLATION", PUT_IN["$job"]), font_size=18, font_weight="bold", fill="#1f2937")
     when = datetime.fromtimestamp(prometheus.start, timezone.utc).strftime("%Y-%m-%d")
     picture.text(width - MARGIN, 26, f"{when} {clock(prometheus.start)} to {clock(prometheus.end)} UTC", text_anchor="end", fill="#6b7280", font_size=12)
     for panel in dashboard["panels"]:

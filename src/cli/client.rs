@@ -165,6 +165,11 @@ fn endpoint(server: &str, credentials: &Credentials) -> Result<Endpoint, Error> 
     let is_encrypted = address.starts_with("https://");
     let no_address = |_| Error::Usage(format!("--server {server}: not an address like https://HOST:PORT"));
     let mut endpoint = Endpoint::from_shared(address).map_err(no_address)?;
+    if let Some(authority) = credentials.authority() {
+        let scheme = if is_encrypted { "https" } else { "http" };
+        let no_name = |_| Error::Usage(format!("--authority {authority}: not a name like HOST"));
+        endpoint = endpoint.origin(format!("{scheme}://{authority}").parse().map_err(no_name)?);
+    }
     if is_encrypted {
         let unfit = |cause: tonic::transport::Error| Error::unreachable(server, &cause);
         endpoint = endpoint.tls_config(credentials.tls()?).map_err(unfit)?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use http::uri::Authority;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
@@ -25,6 +26,10 @@ pub struct Credentials {
     #[arg(long, value_name = "FILE", env = "OWNERSHIP_CA_FILE", hide_env_values = true)]
     #[arg(global = true, help_heading = "Connection")]
     ca_file: Option<PathBuf>,
+    /// Name of the service, which is in its certificate, where it is reached by another one, as through a port that is forwarded
+    #[arg(long, value_name = "NAME", env = "OWNERSHIP_AUTHORITY", hide_env_values = true)]
+    #[arg(global = true, help_heading = "Connection")]
+    authority: Option<Authority>,
     /// File with the certificate to show to the service
     #[arg(long, value_name = "FILE", env = "OWNERSHIP_CLIENT_CERTIFICATE_FILE", hide_env_values = true)]
     #[arg(global = true, help_heading = "Connection", requires = "client_key_file")]
@@ -42,10 +47,19 @@ impl Credentials {
             Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
             None => ClientTlsConfig::new().with_native_roots(),
         };
+        let tls = match &self.authority {
+            Some(authority) => tls.domain_name(authority.host()),
+            None => tls,
+        };
         match self.client_certificate_file.as_ref().zip(self.client_key_file.as_ref()) {
             Some((certificate, key)) => Ok(tls.identity(Identity::from_pem(read(certificate)?, read(key)?))),
             None => Ok(tls),
         }
+    }
+
+    /// Whom a call is for, if that is not whom the address names.
+    pub(super) fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// What puts the token into each call.

@@ -109,7 +109,7 @@ impl Error {
             Self::Unreachable { server, .. } => Some(format!(
                 "Is the service running there? Start one with `ownership serve` (or `ownership serve --demo`), \
                  or point --server or OWNERSHIP_SERVER to the right address instead of {server}: https:// where the service \
-                 encrypts, http:// where it does not."
+                 encrypts, with --authority where its certificate has another name, http:// where it does not."
             )),
             Self::Refused(refusal) => Some(refusal.advice().to_owned()),
             Self::Stopped { cause, .. } => cause.advice(),

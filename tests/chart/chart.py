@@ -1,4 +1,4 @@
-"""Renders the chart with the real Helm."""
+"""Renders the chart with the real Helm, and asks the real Prometheus about it."""
 
 import functools
 import os
@@ -9,12 +9,14 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "ownership"
+DASHBOARD = CHART / "files" / "dashboard.json"
 GOLDEN = Path(__file__).parent / "golden"
 # Each installation that is supported.
 CASES = sorted(path.stem for path in CHART.glob("ci/*.yaml"))
 
 HELM = os.environ.get("OWNERSHIP_TEST_HELM", "helm")
 HELM_3 = os.environ.get("OWNERSHIP_TEST_HELM_3", "helm3")
+PROMTOOL = os.environ.get("OWNERSHIP_TEST_PROMTOOL", "promtool")
 
 
 class Refused(Exception):
@@ -28,17 +30,22 @@ def helm(*arguments, stdin="", program=HELM):
     return done.stdout
 
 
+def promtool(*arguments):
+    done = subprocess.run([PROMTOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def values_of(case):
     return CHART / "ci" / f"{case}.yaml"
 
 
 @functools.cache
-def text(case, *options):
-    return helm("template", "ownership", CHART, "--namespace", "crm", "--values", values_of(case), *options)
+def text(case, *options, release="ownership", namespace="crm"):
+    return helm("template", release, CHART, "--namespace", namespace, "--values", values_of(case), *options)
 
 
-def objects(case, *options):
-    return [one for one in yaml.safe_load_all(text(case, *options)) if one]
+def objects(case, *options, **installation):
+    return [one for one in yaml.safe_load_all(text(case, *options, **installation)) if one]
 
 
 def with_values(values, case="defaults"):

@@ -26,13 +26,13 @@ def page(name):
 
 def metrics():
     """What Prometheus finds at the admin port."""
-    return set(re.findall(r"`((?:ownership|rpc)_[a-z_]+)`", page("metrics")))
+    return set(re.findall(r"`((?:ownership|rpc|process)_[a-z_]+)`", page("metrics")))
 
 
 def metrics_in(queries):
     # Names stand before what narrows them down, labels stand within or are arguments; `ownership:...` is made by the rules themselves.
     bare = [re.sub(r"\{.*?\}|by \(.*?\)|on \(.*?\)|\".*?\"|#.*", " ", query) for query in queries]
-    names = {name for query in bare for name in re.findall(r"\b(?:ownership|rpc)_[a-z_]+\b", query)}
+    names = {name for query in bare for name in re.findall(r"\b(?:ownership|rpc|process)_[a-z_]+\b", query)}
     return {re.sub(r"_(bucket|count|sum)$", "", name) for name in names}
 
 

@@ -1,46 +1,47 @@
-"""Alerts fire when they have to, say what to do, and look at metrics that are there; so does the dashboard."""
+"""Alerts fire when they have to, and say what to do."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import pytest
 import yaml
 
-from chart import CHART, ROOT, kind, objects, only, with_values
+from chart import CHART, DASHBOARD, ROOT, kind, objects, only, promtool, with_values
 
 HERE = Path(__file__).parent
-PROMTOOL = os.environ.get("OWNERSHIP_TEST_PROMTOOL", "promtool")
 RULES = CHART / "files" / "alerts.yaml"
-DASHBOARD = CHART / "files" / "dashboard.json"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
-# As they are for a day without an owner.
-RULE_TEXT = RULES.read_text().replace("UNASSIGNED_AFTER", "86400")
+# As they are for the installation of the tests, and a day without an owner.
+RULE_TEXT = RULES.read_text().replace("UNASSIGNED_AFTER", "86400").replace("INSTALLATION", 'namespace="crm", job="ownership"')
 RULE_GROUPS = yaml.safe_load(RULE_TEXT)["groups"]
 ALERTS = sorted({rule["alert"] for group in RULE_GROUPS for rule in group["rules"] if "alert" in rule})
 
 
-def promtool(*arguments):
-    done = subprocess.run([PROMTOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_prometheus_takes_the_rules(tmp_path):
+    (tmp_path / "rules.yaml").write_text(RULE_TEXT)
+    promtool("check", "rules", tmp_path / "rules.yaml")
 
 
-def test_prometheus_takes_the_rules():
-    promtool("check", "rules", RULES)
+def rules_of(namespace, release):
+    """As an installation brings them along, but without annotations, which promtool would want repeated word by word."""
+    groups = only(kind(objects("production", namespace=namespace, release=release), "PrometheusRule"))["spec"]["groups"]
+    return [{**group, "rules": [{**rule, "annotations": {}} for rule in group["rules"]]} for group in groups]
 
 
-def test_alerts_fire_when_they_have_to_and_only_then(tmp_path):
-    # Without their annotations, which promtool would want repeated word by word.
-    groups = [{**group, "rules": [{**rule, "annotations": {}} for rule in group["rules"]]} for group in RULE_GROUPS]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
-    shutil.copy(HERE / "alerts.yaml", tmp_path)
+def test_alerts_fire_when_they_have_to_and_only_then_and_only_those_of_the_installation_that_it_is_about(tmp_path):
+    cases = yaml.safe_load((HERE / "alerts.yaml").read_text())
+    for file, installation in cases["rule_files"].items():
+        (tmp_path / file).write_text(yaml.safe_dump({"groups": rules_of(**installation)}))
+    (tmp_path / "alerts.yaml").write_text(yaml.safe_dump({**cases, "rule_files": list(cases["rule_files"])}))
     promtool("test", "rules", tmp_path / "alerts.yaml")
+
+
+def test_every_rule_looks_at_one_installation_only():
+    queries = [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+    narrowed = [behind for query in queries for behind in re.findall(r"\b(?:ownership[_:]|rpc_server_)[\w:]+\b(.{13}|)", query)]
+    assert len(narrowed) > 50 and set(narrowed) == {"{INSTALLATION"}
 
 
 @pytest.mark.parametrize("alert", ALERTS)
@@ -97,55 +98,13 @@ def test_every_panel_that_a_page_names_is_on_the_dashboard(alert):
             there = rows[name] if is_row else there
 
 
-def test_the_installed_rules_name_their_namespace_and_where_the_pages_are():
+def test_the_installed_rules_name_their_installation_and_where_the_pages_are():
     spec = only(kind(objects("production"), "PrometheusRule"))["spec"]
-    expected = RULE_TEXT.replace("NAMESPACE", "crm").replace("RUNBOOKS", "https://docs.leadflip.example/ownership/runbooks")
+    expected = RULE_TEXT.replace("RUNBOOKS", "https://docs.leadflip.example/ownership/runbooks")
     assert spec == yaml.safe_load(expected)
 
 
 def test_the_installed_rules_have_the_threshold_of_the_values():
     rules = only(kind(with_values({"metrics": {"prometheusRule": {"unassignedAfterSeconds": 2000000}}}, "production"), "PrometheusRule"))["spec"]["groups"]
     (overdue,) = [rule for group in rules for rule in group["rules"] if rule.get("alert") == "OwnershipUnassignedOverdue"]
-    assert overdue["expr"].endswith("(ownership_unassigned_age_seconds) > 2000000\n")
-
-
-def test_the_installed_dashboard_is_the_one_that_was_made():
-    rendered = only(kind(objects("production"), "ConfigMap", "-dashboard"))
-    assert rendered["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert json.loads(rendered["data"]["ownership.json"]) == json.loads(DASHBOARD.read_text())
-    made = subprocess.run([sys.executable, "-B", "-c", "import dashboard; print(dashboard.text(), end='')"], cwd=ROOT / "helm", capture_output=True, text=True)
-    assert made.stdout == DASHBOARD.read_text(), "helm/dashboard.py writes it"
-
-
-def test_prometheus_takes_the_queries_of_the_dashboard(tmp_path):
-    targets = [target for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel.get("targets", [])]
-    queries = [target["expr"].replace("$__rate_interval", "5m").replace("$namespace", ".*") for target in targets]
-    rules = [{"record": f"query{at}", "expr": query} for at, query in enumerate(queries)]
-    (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
-    promtool("check", "rules", tmp_path / "queries.yaml")
-    assert len(queries) > 50
-
-
-def test_the_dashboard_has_the_rows_and_every_panel_a_place_of_its_own():
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    rows = [panel["title"] for panel in panels if panel["type"] == "row"]
-    assert rows == ["Now", "Calls", "Identity", "Business", "Door", "Books", "Database", "Watches", "Events"]
-    cells = [
-        (x, y) for panel in panels for place in [panel["gridPos"]]
-        for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
-    ]
-    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
-
-
-def test_the_picture_in_the_docs_has_every_panel():
-    picture = (ROOT / "docs" / "dashboard.svg").read_text()
-    missing = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"] if f">{escape(panel['title'])}</text>" not in picture]
-    assert not missing, "helm/picture/run draws it anew"
-    assert "](dashboard.svg)" in (ROOT / "docs" / "operating.md").read_text()
-
-
-def test_every_panel_says_what_it_shows_and_in_what_unit():
-    for panel in json.loads(DASHBOARD.read_text())["panels"]:
-        if panel["type"] != "row":
-            assert panel["description"].endswith(".") and panel["fieldConfig"]["defaults"]["unit"], panel["title"]
-            assert all(target["legendFormat"] for target in panel["targets"]), panel["title"]
+    assert overdue["expr"].endswith(" > 2000000\n")

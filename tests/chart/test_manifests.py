@@ -148,6 +148,16 @@ def test_the_service_that_may_be_opened_shows_no_admin_port(case):
     assert [port["name"] for port in public["spec"]["ports"]] == ["grpc"]
 
 
+def test_a_load_balancer_is_made_by_whom_and_opened_to_whom_the_values_say():
+    def public(rendered):
+        return only([one for one in kind(rendered, "Service") if one["spec"].get("clusterIP") != "None"])["spec"]
+
+    said = {"externalTrafficPolicy": "Local", "loadBalancerClass": "example.com/internal", "loadBalancerSourceRanges": ["10.20.0.0/16"]}
+    assert said.items() <= public(objects("production")).items()
+    plain = public(with_values({"service": {"type": "LoadBalancer"}}, "postgres"))
+    assert plain["type"] == "LoadBalancer" and not plain.keys() & said.keys()
+
+
 @every_case
 def test_the_headless_service_has_the_port_of_the_pod_and_only_replicas_that_are_ready(case):
     headless = only(kind(objects(case), "Service", "-headless"))
@@ -166,6 +176,17 @@ def test_monitors_find_the_admin_port(case):
     for monitor in kind(rendered, "PodMonitor"):
         assert selects(monitor["spec"]["selector"]["matchLabels"], labels_of(deployment))
         assert monitor["spec"]["podMetricsEndpoints"][0]["port"] in [port["name"] for port in server_of(rendered)["ports"]]
+
+
+@every_case
+def test_what_is_scraped_has_the_name_of_the_installation_by_which_its_rules_find_it(case):
+    rendered = objects(case, release="trial")
+    job = only(kind(rendered, "Deployment"))["metadata"]["name"]
+    endpoints = [one["spec"]["endpoints"] for one in kind(rendered, "ServiceMonitor")] + [one["spec"]["podMetricsEndpoints"] for one in kind(rendered, "PodMonitor")]
+    assert len(endpoints) == (case in ("production", "init-container"))
+    assert all(endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job}] for (endpoint,) in endpoints)
+    for rules in kind(rendered, "PrometheusRule"):
+        assert f'{{namespace="crm", job="{job}"}}' in str(rules["spec"])
 
 
 # --- the life of a pod
@@ -329,7 +350,11 @@ def test_what_the_production_example_opens_to_the_outside_lets_the_outside_in():
     (callers,) = [rule["from"] for rule in only(kind(rendered, "NetworkPolicy"))["spec"]["ingress"] if rule["ports"] == [{"port": 50051}]]
     spaces = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in callers if "namespaceSelector" in peer]
     gateways = {parent["namespace"] for parent in only(kind(rendered, "GRPCRoute"))["spec"]["parentRefs"]}
-    assert gateways <= set(spaces) and any("ipBlock" in peer for peer in callers)
+    assert gateways <= set(spaces)
+    # Only so do the addresses of callers arrive at all.
+    ranges = [peer["ipBlock"]["cidr"] for peer in callers if "ipBlock" in peer]
+    balancer = only([one for one in kind(rendered, "Service") if one["spec"].get("clusterIP") != "None"])["spec"]
+    assert balancer["externalTrafficPolicy"] == "Local" and balancer["loadBalancerSourceRanges"] == ranges
     # The Gateway encrypts what it sends on, to the name in the certificate.
     policy = only(kind(rendered, "BackendTLSPolicy"))["spec"]
     services = [one["metadata"]["name"] for one in kind(rendered, "Service")]

@@ -61,7 +61,8 @@ const METRICS: &str = "\
 
 What the service measures. With `telemetry.otlp_endpoint` it is sent to a collector; Prometheus scrapes `/metrics` of the admin port.
 No metric is told apart by account, lead or member: those who run the service see how much happens, not to whom. Times have the
-buckets that the service is built for, from half a millisecond to thirty seconds.
+buckets that the service is built for, from half a millisecond to thirty seconds. Of the process itself, on Linux, there are beside them in
+`/metrics` those that Prometheus has for all programs: `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds` and so on.
 
 ";
 

@@ -277,6 +277,30 @@ async fn commands_call_over_encrypted_connections_with_papers() {
         .await;
 }
 
+#[tokio::test]
+async fn a_command_may_reach_the_service_by_another_name_than_that_in_its_certificate() {
+    const NAME: &str = "ownership.crm.svc";
+    let (authority, directory) = (Authority::default(), TempDir::new().unwrap());
+    let setup = encrypted(&authority, directory.path()).called_over(authority.trusted().domain_name(NAME));
+    authority.server_named(NAME).put(directory.path(), "server");
+    let ca = directory.path().join("ca.pem");
+    replace(&ca, authority.pem());
+    setup
+        .check(async |world| {
+            let command = ["healthcheck", "--server", world.url(0), "--ca-file", ca.to_str().unwrap()];
+            for (named, agrees) in
+                [(Some(NAME), true), (Some("ownership.crm.svc:50051"), true), (Some("crm"), false), (None, false)]
+            {
+                let named: Vec<_> = named.map(|name| ("OWNERSHIP_AUTHORITY", name)).into_iter().collect();
+                let called = run(&command, &named);
+                assert_eq!(called.status.success(), agrees, "{named:?}: {called:?}");
+            }
+            let no_name = run(&[&command[..], &["--authority", "https://crm"]].concat(), &[]);
+            assert_eq!(no_name.status.code(), Some(2), "{no_name:?}");
+        })
+        .await;
+}
+
 /// What the doctor says about something: whether it is well, and how it was found.
 fn diagnosis(world: &World, check: &str) -> (String, String) {
     let output = world.run(&["doctor", "--output", "json"]);

@@ -175,6 +175,13 @@ const SELDOM: [&str; 9] = [
     "ownership.wakes",
 ];
 
+/// What Prometheus has of every program.
+fn has_those_of_the_process(scraped: &Scraped) {
+    for name in ["cpu_seconds_total", "resident_memory_bytes", "open_fds"].map(|what| format!("process_{what}")) {
+        assert!(!cfg!(target_os = "linux") || scraped.kinds.contains_key(&name), "{name}: {:?}", scraped.kinds);
+    }
+}
+
 #[tokio::test]
 async fn a_collector_and_prometheus_see_every_metric_of_the_page_and_nothing_private() {
     let (collector, nats) = (Collector::default(), broker());
@@ -197,9 +204,10 @@ async fn a_collector_and_prometheus_see_every_metric_of_the_page_and_nothing_pri
             }
             let text = world.replicas[0].ask("/metrics").await.1;
             let scraped = Scraped::of(&text);
+            has_those_of_the_process(&scraped);
             let names: BTreeSet<_> = all.values().map(prometheus_name).chain(["target_info".to_owned()]).collect();
             assert!(
-                scraped.kinds.keys().all(|name| names.contains(name)),
+                scraped.kinds.keys().all(|name| name.starts_with("process_") || names.contains(name)),
                 "{:?} are not all of {names:?}",
                 scraped.kinds
             );

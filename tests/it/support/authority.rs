@@ -49,6 +49,11 @@ impl Authority {
         self.papers(names, validity)
     }
 
+    /// Papers of a server that has this name, for a day.
+    pub fn server_named(&self, name: &str) -> Papers {
+        self.papers(vec![SanType::DnsName(name.try_into().unwrap())], Duration::days(1))
+    }
+
     /// Papers of a program that has this name, in SPIFFE's way, for a day.
     pub fn program(&self, name: &str) -> Papers {
         self.program_until(name, Duration::days(1))
