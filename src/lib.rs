@@ -23,4 +23,5 @@ pub mod rpc;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 pub mod watch;

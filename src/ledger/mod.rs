@@ -36,6 +36,7 @@ use crate::domain::outcome::Answer;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenKey;
 use crate::store::{self, Store};
+use crate::trace::Trace;
 
 use books::{Account, Books};
 use tail::{Contact, Woken};
@@ -55,6 +56,8 @@ pub struct Changed {
     pub account: AccountId,
     /// The last revision of which it is.
     pub revision: Revision,
+    /// The requests that made revisions, as far as they are traced.
+    pub traces: Vec<(Revision, Trace)>,
 }
 
 /// How long things are kept in the log.

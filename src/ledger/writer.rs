@@ -17,15 +17,15 @@ use super::attempt::{Failure, within};
 use super::batch::Decided;
 use super::door::Visit;
 use super::recovery::Fate;
-use super::resident::Resident;
 use super::turns::Turns;
 use super::{Changed, Options};
 use crate::domain::change::kind_of;
-use crate::domain::fact::Commit;
+use crate::domain::ids::Revision;
 use crate::domain::intent::intents_of;
 use crate::domain::published::is_published;
 use crate::metrics;
 use crate::store::{self, Store, Tx};
+use crate::trace::Trace;
 
 /// Items that requests of one account bring together which share a transaction, about: bounds what one commit holds up.
 const MAX_ITEMS: usize = 4_000;
@@ -196,7 +196,7 @@ impl Writer {
     /// Shows what is committed to readers and watchers, before anybody is answered.
     fn settle(&self, visit: &mut Visit, decided: Decided) {
         count(visit, &decided);
-        let (account, news) = (visit.resident(), news(visit.resident(), &decided.commits));
+        let (account, news) = (visit.resident(), news(visit, &decided));
         if account.take_over(decided.commits).is_err() {
             // Nobody else can have moved the head since it was locked, but a reload may have moved the book.
             tracing::debug!(account = %account.id, "the book was reloaded during a commit");
@@ -208,7 +208,7 @@ impl Writer {
     /// Answers what turned out to be committed, and is in the book since.
     fn answer(&self, visit: &mut Visit, decided: Decided) {
         count(visit, &decided);
-        self.tell(news(visit.resident(), &decided.commits));
+        self.tell(news(visit, &decided));
         visit.answer(decided.answers);
     }
 
@@ -221,10 +221,23 @@ impl Writer {
     }
 }
 
-/// What is worth telling of commits.
-fn news(account: &Resident, commits: &[Commit]) -> Option<Changed> {
-    let last = commits.iter().rfind(|commit| is_published(commit))?;
-    Some(Changed { account: account.id.clone(), revision: last.revision })
+/// What is worth telling of what was committed.
+fn news(visit: &Visit, decided: &Decided) -> Option<Changed> {
+    let last = decided.commits.iter().rfind(|commit| is_published(commit))?;
+    let (account, traces) = (visit.resident().id.clone(), traces(visit, decided));
+    Some(Changed { account, revision: last.revision, traces })
+}
+
+/// The requests that made revisions, as far as they are traced. The others were answered with one that was there.
+fn traces(visit: &Visit, decided: &Decided) -> Vec<(Revision, Trace)> {
+    let mut revisions = decided.commits.iter().map(|commit| commit.revision).peekable();
+    let answered = visit.requests.iter().zip(&decided.answers);
+    let made = answered.filter_map(|(request, answer)| {
+        let revision = answer.as_ref().ok().filter(|answer| !answer.replayed)?.revision;
+        let made = revisions.next_if_eq(&revision)?;
+        Some((made, Trace::of(&request.span)?))
+    });
+    made.collect()
 }
 
 /// Notes who shares a transaction. The statements belong to all of them, and stand in the trace of one: the others say which.

@@ -7,15 +7,20 @@ mod wire;
 
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{ContextBuilder, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream as Handle};
 
+use bytes::Bytes;
+use tracing::Instrument;
+
 use super::audit::State;
 use super::event::{Event, Tail};
 use super::{Connection, Format, Stream};
 use crate::domain::ids::AccountId;
+use crate::trace::{self, Trace};
 use link::Link;
 
 pub(super) use line::{Ear, Line};
@@ -145,16 +150,26 @@ impl Broker {
 
     /// Appends an event, on the condition that the last message of its subject has this sequence number; 0: that there is none.
     /// Returns the sequence number it got.
-    #[tracing::instrument(
-        level = "debug",
-        name = "publish",
-        skip_all,
-        fields(account = %event.account, first = event.first.0, last = event.last.0)
-    )]
-    pub(super) async fn append(&self, event: &Event, format: &Format, behind: u64) -> Result<u64, Error> {
+    /// Goes on from the traces of those who made its revisions.
+    pub(super) async fn append(
+        &self,
+        event: &Event,
+        format: &Format,
+        behind: u64,
+        traces: &[Trace],
+    ) -> Result<u64, Error> {
+        let (account, first, last) = (&event.account, event.first.0, event.last.0);
+        let span = tracing::debug_span!("publish", otel.kind = "producer", %account, first, last);
+        Trace::lead_to(traces, &span);
+        let mut headers = wire::headers(event, format);
+        trace::headers_of(&span).into_iter().for_each(|(name, value)| headers.insert(name.as_str(), value));
+        self.send(event, headers, (format.event)(event), behind).instrument(span).await
+    }
+
+    async fn send(&self, event: &Event, headers: HeaderMap, data: Bytes, behind: u64) -> Result<u64, Error> {
         let message = PublishMessage::build()
-            .headers(wire::headers(event, format))
-            .payload((format.event)(event))
+            .headers(headers)
+            .payload(data)
             .expected_stream(&self.stream)
             .expected_last_subject_sequence(behind);
         let subject = wire::subject(&event.account);

@@ -25,11 +25,14 @@ use crate::ledger::Ledger;
 use crate::metrics;
 use crate::store::outbox::Published;
 use crate::store::published::Position;
+use crate::trace::Trace;
 
 /// How often an account is tried before others get their turn.
 const MAX_ATTEMPTS: u32 = 3;
 /// Ends that are remembered, at most.
 const MAX_ENDS: usize = 100_000;
+/// Traces of an account that are remembered, at most.
+const MAX_TRACES: usize = 1_000;
 
 /// Where an account ends in the stream, for as long as the connection lasts.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +53,8 @@ pub(super) struct Relay<'a> {
     trouble: &'a Trouble,
     history: Arc<str>,
     ends: Mutex<HashMap<AccountId, End>>,
+    /// Of what is not published yet, as far as it was written here.
+    traces: Mutex<HashMap<AccountId, Vec<(Revision, Trace)>>>,
     state: Mutex<State>,
 }
 
@@ -61,8 +66,8 @@ impl<'a> Relay<'a> {
         trouble: &'a Trouble,
     ) -> Self {
         let (reader, history) = (Reader::new(ledger, options.stream.max_age), Arc::from(ledger.history_id()));
-        let (ends, state) = (Mutex::default(), Mutex::default());
-        Self { broker, reader, options, settlement, trouble, history, ends, state }
+        let (ends, traces, state) = Default::default();
+        Self { broker, reader, options, settlement, trouble, history, ends, traces, state }
     }
 
     /// Takes note of how the stream is.
@@ -73,6 +78,38 @@ impl<'a> Relay<'a> {
             // More has happened than that it has grown.
             self.ends.lock().clear();
             self.settlement.clear();
+        }
+    }
+
+    /// Remembers by which requests an account was changed.
+    pub(super) fn expect(&self, account: &AccountId, new: Vec<(Revision, Trace)>) {
+        if new.is_empty() {
+            return;
+        }
+        let mut traces = self.traces.lock();
+        let traces = traces.entry(account.clone()).or_default();
+        if traces.len() + new.len() > MAX_TRACES {
+            traces.clear();
+        }
+        traces.extend(new);
+    }
+
+    /// By which requests the revisions of an event were made.
+    fn traces_of(&self, event: &Event) -> Vec<Trace> {
+        let traces = self.traces.lock();
+        let traces = traces.get(&event.account).into_iter().flatten();
+        let of_event = traces.filter(|(revision, _)| (event.first..=event.last).contains(revision));
+        of_event.map(|(_, trace)| trace.clone()).collect()
+    }
+
+    /// Forgets by which requests revisions were made that are published.
+    fn forget_traces(&self, account: &AccountId, until: Revision) {
+        let mut all = self.traces.lock();
+        if let Some(traces) = all.get_mut(account) {
+            traces.retain(|(revision, _)| *revision > until);
+            if traces.is_empty() {
+                all.remove(account);
+            }
         }
     }
 
@@ -136,7 +173,10 @@ impl<'a> Relay<'a> {
             at = events.last().map_or(at, |event| event.at);
             match next {
                 Some(next) => page = next?,
-                None => return Ok(self.published(account, page.until, at, end)),
+                None => {
+                    self.forget_traces(account, page.until);
+                    return Ok(self.published(account, page.until, at, end));
+                }
             }
         }
     }
@@ -151,7 +191,8 @@ impl<'a> Relay<'a> {
     async fn append(&self, events: &[Event], end: &mut End) -> Result<(), Failure> {
         for event in events {
             let began = Instant::now();
-            let sequence = self.broker.append(event, &self.options.format, end.sequence).await?;
+            let traces = self.traces_of(event);
+            let sequence = self.broker.append(event, &self.options.format, end.sequence, &traces).await?;
             metrics::get().published(began.elapsed());
             let last = Tip { revision: event.last, at: event.at };
             *end = End { place: Place::behind(event), last: Some(last), sequence };

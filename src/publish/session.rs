@@ -17,7 +17,7 @@ use super::relay::Relay;
 use super::settlement::Settlement;
 use super::wake::{Others, Waking};
 use crate::domain::ids::AccountId;
-use crate::ledger::Ledger;
+use crate::ledger::{Changed, Ledger};
 use crate::metrics;
 use crate::store;
 
@@ -101,7 +101,7 @@ impl Publishing {
             outcome = relay.work(&queue) => outcome.map_err(Failure::from),
             outcome = self.look_always(&broker, &relay, &mut audit) => outcome,
             () = self.look_for_changes(&queue, &relay) => Ok(()),
-            () = self.listen(&queue) => Ok(()),
+            () = self.listen(&queue, &relay) => Ok(()),
         }
     }
 
@@ -131,14 +131,17 @@ impl Publishing {
     }
 
     /// Has every account looked at that changes here. Ends when it is told to stop and nothing is left.
-    async fn listen(&self, queue: &Queue) {
+    async fn listen(&self, queue: &Queue, relay: &Relay<'_>) {
         let mut changed = self.ledger.changed();
         let mut stopping = false;
         loop {
             tokio::select! {
                 biased;
                 told = changed.recv() => match told {
-                    Ok(changed) => queue.push(changed.account),
+                    Ok(Changed { account, revision: _, traces }) => {
+                        relay.expect(&account, traces);
+                        queue.push(account);
+                    }
                     // They are in the outbox.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,

@@ -122,12 +122,12 @@ async fn gathered(changed: &mut Receiver<Changed>) -> HashMap<AccountId, Revisio
     let mut accounts = HashMap::new();
     while accounts.is_empty() {
         // Those that were missed are seen by who looks at the log.
-        if let Ok(Changed { account, revision }) = changed.recv().await {
+        if let Ok(Changed { account, revision, .. }) = changed.recv().await {
             accounts.insert(account, revision);
         }
     }
     while accounts.len() < AT_ONCE
-        && let Ok(Changed { account, revision }) = changed.try_recv()
+        && let Ok(Changed { account, revision, .. }) = changed.try_recv()
     {
         accounts.insert(account, revision);
     }
@@ -204,7 +204,7 @@ mod tests {
         let (sender, mut changed) = tokio::sync::broadcast::channel(4);
         let tell = |account: &str, revision| {
             let account = AccountId::parse(account).unwrap();
-            sender.send(Changed { account, revision: Revision(revision) }).unwrap()
+            sender.send(Changed { account, revision: Revision(revision), traces: Vec::new() }).unwrap()
         };
         for revision in 1..=10 {
             tell("a", revision);

@@ -11,10 +11,12 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use ownership::metrics::{self, Kind};
 use pb::NewLead;
 use pb::lead_service_client::LeadServiceClient;
+use pb::ownership_service_client::OwnershipServiceClient;
 
 use crate::support::issuer::{Issuer, KeyFile, claims};
 use crate::support::nats::Nats;
 use crate::support::raw::{frame, post, post_form};
+use crate::support::stream::read;
 use crate::support::*;
 
 #[tokio::test]
@@ -308,9 +310,8 @@ async fn a_call_goes_on_in_the_trace_of_its_caller() {
         .set("telemetry.otlp_endpoint", collector.start())
         .check(async |world| {
             let account = world.account();
-            let mut call = tonic::Request::new(account.register([lead("L1")]).request);
             let context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-            call.metadata_mut().insert("traceparent", context.parse().unwrap());
+            let call = traced(account.register([lead("L1")]).request, context);
             LeadServiceClient::new(account.channel.clone()).register_leads(call).await.unwrap();
             let in_trace = async |name: &str| {
                 let of_caller = |span: &Span| hex(&span.trace_id) == context[3..35] && span.name == name;
@@ -322,6 +323,71 @@ async fn a_call_goes_on_in_the_trace_of_its_caller() {
             in_trace("commit").await;
         })
         .await;
+}
+
+#[tokio::test]
+async fn the_trace_of_a_caller_goes_on_into_the_event() {
+    let (collector, nats) = (Collector::default(), Nats::start());
+    one_replica()
+        .set("telemetry.otlp_endpoint", collector.start())
+        .set("door.max_batch", 512)
+        .set("events.url", nats.url())
+        .check(async |world| {
+            let account = world.account();
+            account.members(["anna"]).await;
+            account.leads(["L1", "L2", "L3"]).await;
+            let published = async |revision: i64| {
+                eventually("an event", async || {
+                    read(&nats).await.into_iter().find(|message| message.event.last_revision >= revision)
+                })
+                .await
+            };
+            published(2).await;
+            let register = account.register([lead("L4")]).request;
+            let call = traced(register, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+            LeadServiceClient::new(account.channel.clone()).register_leads(call).await.unwrap();
+            let event = published(3).await;
+            let span = async |id: &str| {
+                let of_id = |span: &Span| span.name == "publish" && hex(&span.span_id) == id;
+                eventually("its span", async || collector.spans().into_iter().find(of_id)).await
+            };
+            // Version, trace, span, flags.
+            let parts: Vec<_> = event.headers["traceparent"].split('-').collect();
+            assert_eq!(parts[1], "0af7651916cd43dd8448eb211c80319c", "the caller's trace");
+            let publish = span(parts[2]).await;
+            let door = collector.spans().into_iter().find(|span| span.span_id == publish.parent_span_id);
+            assert_eq!(door.map(|span| span.name).as_deref(), Some("door"));
+            // Revisions that are made at once share a message, which is linked to those who made them.
+            let held = world.sql().await.hold_head(&account.id).await;
+            let assigns = (1..=4).map(|number| {
+                let assign = account.assign(&format!("L{number}"), "anna").request;
+                let call = traced(assign, &format!("00-{number:032x}-b7ad6b7169203331-01"));
+                let mut client = OwnershipServiceClient::new(account.channel.clone());
+                tokio::spawn(async move { client.assign(call).await })
+            });
+            let assigns: Vec<_> = assigns.collect();
+            let active = async || world.replicas[0].counted("ownership_calls_active", "/Assign").await;
+            eventually("all wait", async || (active().await == 4.0).then_some(())).await;
+            drop(held);
+            for assign in assigns {
+                assign.await.unwrap().unwrap();
+            }
+            let event = published(7).await;
+            assert!(event.event.first_revision < event.event.last_revision, "{:?}", event.event);
+            let publish = span(event.headers["traceparent"].split('-').nth(2).unwrap()).await;
+            let made = event.event.last_revision - event.event.first_revision + 1;
+            let linked: BTreeSet<_> = publish.links.iter().map(|link| hex(&link.trace_id)).collect();
+            assert_eq!(linked.len(), made as usize, "{linked:?}");
+            assert!(linked.iter().all(|trace| (1..=4).any(|number| *trace == format!("{number:032x}"))));
+        })
+        .await;
+}
+
+/// A request of somebody who traces it.
+fn traced<T>(request: T, context: &str) -> tonic::Request<T> {
+    let mut call = tonic::Request::new(request);
+    call.metadata_mut().insert("traceparent", context.parse().unwrap());
+    call
 }
 
 fn hex(bytes: &[u8]) -> String {
