@@ -1,9 +1,9 @@
-//! Turns: how many batches are carried out at the same time, over all accounts.
+//! Turns: how many transactions write at the same time, over all accounts.
 //!
 //! Every account has a door of its own, but they all write to one database. Where each wrote as soon as it could, many small
 //! transactions would compete for the connections; where they take turns, what arrives meanwhile shares the next one, and reads
-//! always find a connection. Turns are given in the order they are asked for, and a door asks for one batch at a time: an account
-//! with a long queue stands behind all others again after each of its batches.
+//! always find a connection. Turns are given in the order they are asked for, and an account has one visit at a time: one with a
+//! long queue stands behind all others again after each of its batches.
 
 use std::sync::Arc;
 use std::time::Duration;
