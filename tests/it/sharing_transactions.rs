@@ -2,6 +2,11 @@
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
+use ownership::domain::ids::{AccountId, Revision};
+use ownership::domain::time::Timestamp;
+use ownership::store as tables;
+use ownership::store::outbox::Published;
+use ownership::store::published::{Position, Watermark};
 use tokio::task::JoinHandle;
 use tonic::Code;
 
@@ -193,4 +198,77 @@ async fn of_a_shared_commit_whose_answer_is_lost_each_account_hears_what_became_
     }
     assert_eq!(proxy.mode(), Mode::Pass, "an answer was lost");
     world.verify().await;
+}
+
+#[tokio::test]
+async fn whoever_settles_what_was_published_waits_for_nobody_who_writes() {
+    // On SQLite there is one lock for all accounts.
+    if store() == Store::Sqlite {
+        return;
+    }
+    one_turn()
+        .check(async |world| {
+            let accounts = in_order(teams(world).await);
+            let sql = world.sql().await;
+            let _held = sql.hold_mark(&accounts[0].id).await;
+            let outbox = outbox(world).await;
+            let tx = outbox.begin("settle").await.unwrap();
+            let published: Vec<_> = accounts[..3].iter().map(|account| published(account, 2)).collect();
+            tables::outbox::settle(&tx, &published).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(
+                sql.number("select count(*) from outbox").await,
+                ACCOUNTS as i64 - 2,
+                "but for the one that is held"
+            );
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn whoever_marks_accounts_again_has_none_that_is_waited_for_while_waiting() {
+    if store() == Store::Sqlite {
+        return;
+    }
+    one_turn()
+        .check(async |world| {
+            let accounts = in_order(teams(world).await);
+            let sql = world.sql().await;
+            sql.run("delete from outbox").await;
+            let held = sql.hold_mark(&accounts[0].id).await;
+            let outbox = outbox(world).await;
+            let lost = [2, 0, 1].map(|number| lost(&accounts[number]));
+            let marking = tokio::spawn(async move {
+                let tx = outbox.begin("mark_lost").await.unwrap();
+                tables::outbox::mark_again(&tx, &lost).await.unwrap();
+                tx.commit().await
+            });
+            eventually("it waits", async || (sql.waiting().await > 0).then_some(())).await;
+            accounts[2].assign("L1", "anna").ok().await;
+            assert!(!marking.is_finished(), "it still waits");
+            drop(held);
+            marking.await.unwrap().unwrap();
+        })
+        .await;
+}
+
+fn in_order(mut accounts: Vec<Account>) -> Vec<Account> {
+    accounts.sort_by(|one, other| one.id.cmp(&other.id));
+    accounts
+}
+
+/// A way to the tables that whoever publishes has.
+async fn outbox(world: &World) -> tables::Store {
+    let options = tables::Options { url: world.database.url(), max_connections: 1 };
+    tables::Store::connect(&options).await.unwrap()
+}
+
+fn published(account: &Account, through: i64) -> Published {
+    let account = AccountId::parse(&account.id).unwrap();
+    Published { account, through: Revision(through), at: Timestamp(i64::MAX), last: None }
+}
+
+fn lost(account: &Account) -> Watermark {
+    let account = AccountId::parse(&account.id).unwrap();
+    Watermark { account, revision: Revision(1), position: Position::default(), at: Timestamp(0) }
 }
