@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::iter;
+use std::panic::AssertUnwindSafe;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::MutexGuard;
+use futures::FutureExt;
 use tokio::time::{Instant, timeout};
 
 use super::Error;
 use super::batch::{Decided, decide};
 use super::door::Visit;
 use super::resident::LoadError;
+use super::turns::Turn;
 use super::writer::{Writer, complain};
 use crate::domain::ids::AccountId;
 use crate::metrics;
@@ -55,28 +57,20 @@ impl Writer {
     /// Decides and commits the requests of some accounts, of each as a whole or not at all. In the order of the accounts.
     pub(super) async fn attempt_together(
         &self,
-        tx: Tx,
+        begun: Result<Tx, store::Error>,
         visits: &[Visit],
-        preparing: MutexGuard<'_, ()>,
+        turn: Turn,
     ) -> Vec<Outcome> {
-        let prepared = within(self.prepare(&tx, visits, Manner::Together)).await;
-        drop(preparing);
-        let committed = match prepared {
-            Ok(outcomes) => commit(tx, visits, outcomes).await,
-            Err(error) => Err(error),
+        let transact = async {
+            let tx = begun?;
+            let prepare = Box::pin(within(self.prepare(&tx, visits, Manner::Together)));
+            match turn.spend(AssertUnwindSafe(prepare).catch_unwind()).await {
+                Ok(prepared) => commit(tx, visits, prepared?).await,
+                // A defect that has been told of. It may lie in one of them.
+                Err(_) => Ok(visits.iter().map(|_| Err(Failure::Apart)).collect()),
+            }
         };
-        let error = match committed {
-            Ok(outcomes) => return outcomes,
-            Err(error) => Arc::new(error),
-        };
-        let requests = visits.iter().map(|visit| visit.requests.len()).sum();
-        // It may be the fault of one of them. On its own each hears what is wrong with what it wrote itself.
-        let apart = error.is_conflict() || (!error.is_transient() && requests > 1);
-        if apart && !error.is_conflict() {
-            complain(requests, &error);
-        }
-        let failure = || if apart { Failure::Apart } else { Failure::Store(Arc::clone(&error)) };
-        visits.iter().map(|_| Err(failure())).collect()
+        transact.await.unwrap_or_else(|error| failed(visits, error))
     }
 
     /// The same for one account alone, whose head is waited for.
@@ -156,6 +150,21 @@ impl Writer {
             Err(LoadError::TooLarge { needed, budget }) => Ok(Err(Failure::TooLarge { needed, budget })),
         }
     }
+}
+
+/// What it means for each of the accounts that their transaction failed. It may be the fault of one of them: on its own each hears
+/// what is wrong with what it wrote itself.
+fn failed(visits: &[Visit], error: store::Error) -> Vec<Outcome> {
+    let requests = visits.iter().map(|visit| visit.requests.len()).sum();
+    let apart = error.is_conflict() || (!error.is_transient() && requests > 1);
+    if error.is_conflict() {
+        metrics::get().store_retried("door");
+    } else if apart {
+        complain(requests, &error);
+    }
+    let error = Arc::new(error);
+    let failure = || if apart { Failure::Apart } else { Failure::Store(Arc::clone(&error)) };
+    visits.iter().map(|_| Err(failure())).collect()
 }
 
 /// Makes durable what was decided.

@@ -43,8 +43,8 @@ pub(super) struct Writer {
     pub(super) budget: usize,
     max_batch: usize,
     turns: Turns,
-    /// Held by who prepares a transaction that accounts share.
-    preparing: tokio::sync::Mutex<()>,
+    /// Whose turn it is to prepare a transaction that accounts share.
+    preparing: Turns,
     /// Accounts at whose doors somebody waits, and that nobody has taken yet.
     ready: Mutex<VecDeque<Visit>>,
     /// Hears of every account of which something is to be published here.
@@ -63,7 +63,7 @@ impl Writer {
             budget,
             max_batch,
             turns,
-            preparing: tokio::sync::Mutex::default(),
+            preparing: Turns::new(1, options.connections),
             ready: Mutex::default(),
             changed,
             runtime: Handle::current(),
@@ -108,20 +108,18 @@ impl Writer {
             note(slice::from_ref(&first), &span);
             return self.see_through(&mut first, Failure::Apart).instrument(span).await;
         }
-        match self.begin().instrument(span.clone()).await {
-            Ok(tx) => self.carry_out_together(tx, first).await,
-            Err(error) => self.see_through(&mut first, error.into()).instrument(span).await,
-        }
+        self.carry_out_together(first).await;
     }
 
     /// One prepares while others commit: so a transaction takes along all that arrived while the one before it was prepared, and nobody
     /// waits for the disk who could prepare.
-    async fn carry_out_together(self: &Arc<Self>, tx: Tx, first: Visit) {
-        let preparing = self.preparing.lock().await;
+    async fn carry_out_together(self: &Arc<Self>, first: Visit) {
         let span = first.span();
+        let begun = self.begin().instrument(span.clone()).await;
+        let turn = self.preparing.take().await;
         let visits = self.gather(first);
         note(&visits, &span);
-        let outcomes = self.attempt_together(tx, &visits, preparing).instrument(span).await;
+        let outcomes = self.attempt_together(begun, &visits, turn).instrument(span).await;
         for (mut visit, outcome) in visits.into_iter().zip(outcomes) {
             match outcome {
                 Ok(decided) => self.settle(&mut visit, decided),
@@ -159,7 +157,7 @@ impl Writer {
         for attempt in 1.. {
             let is_last = attempt == MAX_ATTEMPTS;
             match failure {
-                Failure::Apart => {}
+                Failure::Apart if !is_last => {}
                 Failure::Store(error) if error.is_conflict() && !is_last => {
                     metrics::get().store_retried("door");
                     sleep(RETRY_PAUSE * attempt).await;

@@ -3,6 +3,8 @@
 //! A batch that changes an owner marks its account in the same transaction ([`super::write`]). Whoever publishes finds the mark,
 //! however the one who made it ended, and takes it away once everything up to it is published.
 
+use std::collections::HashSet;
+
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
 use super::dialect::outbox as dialect;
@@ -58,6 +60,9 @@ const LAST: Table = Table {
 const AGAIN: Table =
     Table { name: "outbox", key: 1, columns: &[("account_id", Kind::Text), ("revision", Kind::BigInteger)] };
 
+/// Marks as they are looked for.
+const MARK: Table = AGAIN.first(1);
+
 /// Up to `limit` accounts after one of them, by id, that have waited for longer than `age` microseconds.
 pub async fn waiting(
     at: &impl Readable,
@@ -69,12 +74,12 @@ pub async fn waiting(
     let values =
         [after.map_or("", AccountId::as_str).into(), age.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
     let statement = Statement::from_sql_and_values(backend, dialect::waiting(backend), values);
-    let rows = Waiting::find_by_statement(statement).all(at.connection()).await?;
+    let rows = Marked::find_by_statement(statement).all(at.connection()).await?;
     Ok(rows.into_iter().filter_map(|row| AccountId::parse(&row.account_id).ok()).collect())
 }
 
 #[derive(FromQueryResult)]
-struct Waiting {
+struct Marked {
     account_id: String,
 }
 
@@ -94,14 +99,19 @@ pub async fn backlog(at: &impl Readable) -> Result<Backlog, Error> {
 }
 
 /// Marks accounts again that were published once and are not any more. Returns how many were not marked.
+///
+/// In the order in which whoever writes to several of them marks them: otherwise the two could wait for each other.
 pub async fn mark_again(tx: &Tx, lost: &[Watermark]) -> Result<u64, Error> {
     let backend = tx.inner.get_database_backend();
-    let rows = Rows::of(lost.iter().map(|lost| [lost.account.as_str().into(), lost.revision.0.into()]));
+    let mut in_order: Vec<_> = lost.iter().collect();
+    in_order.sort_unstable_by_key(|lost| &lost.account);
+    let rows = Rows::of(in_order.into_iter().map(|lost| [lost.account.as_str().into(), lost.revision.0.into()]));
     let parameters = rows.into_parameters(&AGAIN, backend);
     execute(tx, dialect::mark_again(&AGAIN, backend), parameters).await
 }
 
-/// Takes the marks of accounts away, unless they were made anew for what came since, and notes where in the stream they end.
+/// Takes the marks of accounts away, unless they were made anew for what came since, and notes where in the stream they end. Those that
+/// somebody writes stay as they are: they are settled once that is published.
 pub async fn settle(tx: &Tx, published: &[Published]) -> Result<(), Error> {
     let backend = tx.inner.get_database_backend();
     if let Some(setting) = dialect::before_what_may_be_lost(backend) {
@@ -115,14 +125,27 @@ pub async fn settle(tx: &Tx, published: &[Published]) -> Result<(), Error> {
         let parameters = last.into_parameters(&LAST, backend);
         execute(tx, dialect::note(&LAST, backend), parameters).await?;
     }
+    let free = take(tx, published).await?;
+    let free = published.iter().filter(|published| free.contains(published.account.as_str()));
     let rows =
-        Rows::of(published.iter().map(|Published { account, through, at, last: _ }| {
+        Rows::of(free.map(|Published { account, through, at, last: _ }| {
             [account.as_str().into(), through.0.into(), at.0.into()]
         }));
     let parameters = rows.into_parameters(&PUBLISHED, backend);
     execute(tx, dialect::take_marks_away(&PUBLISHED, backend), parameters.clone()).await?;
     execute(tx, dialect::make_marks_younger(&PUBLISHED, backend), parameters).await?;
     Ok(())
+}
+
+/// Locks the marks of accounts that nobody else has locked, and says which. Who writes to several accounts makes all their marks in one
+/// transaction: whoever waited for one of those while having others could be waited for.
+async fn take(tx: &Tx, published: &[Published]) -> Result<HashSet<String>, Error> {
+    let backend = tx.inner.get_database_backend();
+    let rows = Rows::of(published.iter().map(|published| [published.account.as_str().into()]));
+    let sql = MARK.find(backend, "outbox.account_id") + dialect::unless_taken(backend);
+    let statement = Statement::from_sql_and_values(backend, sql, rows.into_parameters(&MARK, backend));
+    let marks = Marked::find_by_statement(statement).all(&tx.inner).await?;
+    Ok(marks.into_iter().map(|mark| mark.account_id).collect())
 }
 
 /// Returns how many rows it touched.

@@ -85,7 +85,7 @@ struct Usual {
 impl Usual {
     fn of(written: &[Written<'_>]) -> Self {
         let commits = written.iter().flat_map(|each| each.commits.iter().map(|commit| (each.account, commit)));
-        // Whoever takes marks away goes through the accounts in the same order: otherwise the two could wait for each other.
+        // As whoever marks accounts again: otherwise the two could wait for each other.
         let mut in_order: Vec<_> = written.iter().collect();
         in_order.sort_unstable_by_key(|each| each.account);
         let used = written.iter().flat_map(|each| each.used.iter().map(move |used| (each, used)));

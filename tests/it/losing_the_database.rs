@@ -91,6 +91,24 @@ async fn without_a_database_calls_are_refused_and_work_again_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn without_a_database_all_who_wait_are_told_so() {
+    let Some((proxy, world)) = behind_a_proxy() else {
+        return;
+    };
+    let accounts = [world.account(), world.account()];
+    for account in &accounts {
+        account.members(["anna"]).await;
+        account.leads(["L1"]).await;
+    }
+    // Nobody is there who would refuse a connection: it is tried for as long as anybody waits for one.
+    drop(proxy);
+    let many = accounts.iter().flat_map(|account| (0..30).map(|_| account.assign("L1", "anna").into_future()));
+    for answer in join_all(many).await {
+        refusal(answer.unwrap_err()).is("STORE_UNAVAILABLE");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_commit_answer_is_looked_up_and_told() {
     let Some((proxy, mut world)) = behind_a_proxy() else {
         return;

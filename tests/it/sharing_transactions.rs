@@ -2,6 +2,11 @@
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
+use ownership::domain::ids::{AccountId, Revision};
+use ownership::domain::time::Timestamp;
+use ownership::store as tables;
+use ownership::store::outbox::Published;
+use ownership::store::published::{Position, Watermark};
 use tokio::task::JoinHandle;
 use tonic::Code;
 
@@ -34,20 +39,20 @@ async fn together<T: Send + 'static>(
     calls: Vec<BoxFuture<'static, T>>,
 ) -> (Vec<JoinHandle<T>>, Option<Held>) {
     let under_way = async |count: usize| {
-        eventually("calls wait", async || {
-            let active = world.replicas[0].counted("ownership_calls_active", "OwnershipService").await;
-            (active as usize == count).then_some(())
-        })
-        .await;
+        let active = world.replicas[0].counted("ownership_calls_active", "OwnershipService").await;
+        active as usize == count
     };
     let first = world.account();
     first.leads(["L1"]).await;
-    let mut held = world.sql().await.hold_head(account).await;
+    let sql = world.sql().await;
+    let mut held = sql.hold_head(account).await;
     held.and_all_others().await;
     let has_the_turn = tokio::spawn(first.unassign("L1").into_future());
-    under_way(1).await;
+    // On SQLite its transaction has not begun, and takes along what waits then.
+    let has_it = async || if store() == Store::Sqlite { under_way(1).await } else { sql.waiting().await > 0 };
+    eventually("somebody has the turn", async || has_it().await.then_some(())).await;
     let calls: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
-    under_way(1 + calls.len()).await;
+    eventually("calls wait", async || under_way(1 + calls.len()).await.then_some(())).await;
     let held = held.only().await;
     has_the_turn.await.unwrap().unwrap();
     (calls, held)
@@ -161,16 +166,16 @@ async fn who_brings_much_shares_with_nobody() {
             }
             all_together(world, calls).await.into_iter().for_each(Result::unwrap);
             let needed = transactions(world).await - before;
-            // One of whoever registers, one of whoever had the turn, one of the bulk, and one of all others. On SQLite those wait before
-            // the transaction has begun of whoever has the turn, and share it.
+            // One of whoever registers, one of whoever has the turn, one of the bulk, and one of all others. On SQLite those share that of
+            // whoever has the turn.
             let least = if store() == Store::Sqlite { 3.0 } else { 4.0 };
             assert!(needed >= least, "{needed} transactions");
         })
         .await;
 }
 
-#[tokio::test]
-async fn of_a_shared_commit_whose_answer_is_lost_each_account_hears_what_became_of_it() {
+/// Loses a commit that accounts share; each hears that it was assigned.
+async fn loses_a_shared_commit(how: Mode) {
     // SQLite has no network to lose.
     if store() == Store::Sqlite {
         return;
@@ -186,11 +191,124 @@ async fn of_a_shared_commit_whose_answer_is_lost_each_account_hears_what_became_
         call.into_future()
     });
     let assigns = assigns.collect();
-    proxy.set(Mode::LoseCommitAnswer);
+    proxy.set(how);
     for answer in all_together(&world, assigns).await {
         let answer = answer.unwrap();
         assert_eq!((answer.outcome(), answer.revision, answer.replayed), (Outcome::Assigned, 3, false));
     }
-    assert_eq!(proxy.mode(), Mode::Pass, "an answer was lost");
+    assert_eq!(proxy.mode(), Mode::Pass, "one was lost");
+    for account in &accounts {
+        assert_eq!(account.owner_of("L1").await.as_deref(), Some("anna"));
+    }
     world.verify().await;
+}
+
+#[tokio::test]
+async fn of_a_shared_commit_whose_answer_is_lost_each_account_hears_what_became_of_it() {
+    loses_a_shared_commit(Mode::LoseCommitAnswer).await;
+}
+
+#[tokio::test]
+async fn a_shared_commit_that_is_lost_is_made_up_for_each_account() {
+    loses_a_shared_commit(Mode::LoseCommit).await;
+}
+
+#[tokio::test]
+async fn a_panic_in_one_account_fails_none_of_those_it_shares_with_and_is_over() {
+    let mut world = one_turn().start();
+    let accounts = teams(&world).await;
+    let (sql, sick) = (world.sql().await, accounts[5].id.clone());
+    let head = async |revision: i64| {
+        sql.run(format!("update account_head set revision = {revision} where account_id = '{sick}'")).await;
+    };
+    // There is no revision after the last one.
+    head(i64::MAX).await;
+    world.restart(0);
+    let accounts: Vec<_> = accounts.iter().map(|account| account.through(&world, 0)).collect();
+    for account in &accounts {
+        assert_eq!(account.owner_of("L1").await, None, "it is in memory");
+    }
+    let assigns = accounts.iter().map(|account| account.assign("L1", "anna").into_future()).collect();
+    for (number, answer) in all_together(&world, assigns).await.into_iter().enumerate() {
+        match answer {
+            Ok(answer) => assert_eq!(answer.outcome(), Outcome::Assigned, "{number}"),
+            Err(status) => assert_eq!((number, refusal(status).reason.as_str()), (5, "OUTCOME_UNKNOWN")),
+        }
+    }
+    head(2).await;
+    accounts[5].assign("L1", "anna").ok().await;
+    world.verify().await;
+}
+
+#[tokio::test]
+async fn whoever_settles_what_was_published_waits_for_nobody_who_writes() {
+    // On SQLite there is one lock for all accounts.
+    if store() == Store::Sqlite {
+        return;
+    }
+    one_turn()
+        .check(async |world| {
+            let accounts = in_order(teams(world).await);
+            let sql = world.sql().await;
+            let _held = sql.hold_mark(&accounts[0].id).await;
+            let outbox = outbox(world).await;
+            let tx = outbox.begin("settle").await.unwrap();
+            let published: Vec<_> = accounts[..3].iter().map(|account| published(account, 2)).collect();
+            tables::outbox::settle(&tx, &published).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(
+                sql.number("select count(*) from outbox").await,
+                ACCOUNTS as i64 - 2,
+                "but for the one that is held"
+            );
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn whoever_marks_accounts_again_has_none_that_is_waited_for_while_waiting() {
+    if store() == Store::Sqlite {
+        return;
+    }
+    one_turn()
+        .check(async |world| {
+            let accounts = in_order(teams(world).await);
+            let sql = world.sql().await;
+            sql.run("delete from outbox").await;
+            let held = sql.hold_mark(&accounts[0].id).await;
+            let outbox = outbox(world).await;
+            let lost = [2, 0, 1].map(|number| lost(&accounts[number]));
+            let marking = tokio::spawn(async move {
+                let tx = outbox.begin("mark_lost").await.unwrap();
+                tables::outbox::mark_again(&tx, &lost).await.unwrap();
+                tx.commit().await
+            });
+            eventually("it waits", async || (sql.waiting().await > 0).then_some(())).await;
+            accounts[2].assign("L1", "anna").ok().await;
+            assert!(!marking.is_finished(), "it still waits");
+            drop(held);
+            marking.await.unwrap().unwrap();
+        })
+        .await;
+}
+
+fn in_order(mut accounts: Vec<Account>) -> Vec<Account> {
+    accounts.sort_by(|one, other| one.id.cmp(&other.id));
+    accounts
+}
+
+/// A way to the tables that whoever publishes has.
+async fn outbox(world: &World) -> tables::Store {
+    let options = tables::Options { url: world.database.url(), max_connections: 1 };
+    tables::Store::connect(&options).await.unwrap()
+}
+
+fn published(account: &Account, through: i64) -> Published {
+    let account = AccountId::parse(&account.id).unwrap();
+    Published { account, through: Revision(through), at: Timestamp(i64::MAX), last: None }
+}
+
+fn lost(account: &Account) -> Watermark {
+    let account = AccountId::parse(&account.id).unwrap();
+    Watermark { account, revision: Revision(1), position: Position::default(), at: Timestamp(0) }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::support::*;
 
@@ -72,6 +73,36 @@ impl Account {
     fn through_of(&self, other: &Self) -> Self {
         Self { id: other.id.clone(), channel: self.channel.clone() }
     }
+}
+
+#[tokio::test]
+async fn who_hangs_while_preparing_lets_others_prepare() {
+    if store() == Store::Sqlite {
+        return;
+    }
+    one_replica()
+        .check(async |world| {
+            let (stuck, free) = (world.account(), world.account());
+            for account in [&stuck, &free] {
+                account.members(["anna"]).await;
+                account.leads(["L1"]).await;
+            }
+            let sql = world.sql().await;
+            let held = sql.hold_mark(&stuck.id).await;
+            let hangs = tokio::spawn(stuck.assign("L1", "anna").into_future());
+            eventually("it hangs", async || (sql.waiting().await > 0).then_some(())).await;
+            let began = Instant::now();
+            for _ in 0..3 {
+                free.assign("L1", "anna").ok().await;
+                free.unassign("L1").ok().await;
+            }
+            // Far less than it takes the database to end what hangs.
+            assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+            assert!(!hangs.is_finished(), "the other account waits, and nobody for it");
+            drop(held);
+            assert_eq!(hangs.await.unwrap().unwrap().outcome(), Outcome::Assigned);
+        })
+        .await;
 }
 
 #[tokio::test]

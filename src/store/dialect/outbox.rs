@@ -5,8 +5,12 @@ use sea_orm::{DbBackend, Statement};
 use super::{clock_expression, source};
 use crate::store::table::Table;
 
-/// Deletes the marks of the outbox that rows say everything is published of. The condition stands on the mark itself: one that a
-/// writer makes anew at this moment is looked at again once it is committed, and stays.
+/// What locks the marks of the outbox that are found, and passes over those that somebody else has locked. SQLite has one writer.
+pub(in crate::store) fn unless_taken(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Sqlite { "" } else { " FOR UPDATE OF outbox SKIP LOCKED" }
+}
+
+/// Deletes the marks of the outbox that rows say everything is published of. One that a writer made anew stays.
 pub(in crate::store) fn take_marks_away(rows: &Table, backend: DbBackend) -> String {
     let source = source(rows, backend, 1);
     match backend {

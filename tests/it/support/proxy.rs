@@ -17,6 +17,8 @@ pub enum Mode {
     FreezeOpen,
     /// Nothing passes, and nobody is told; it arrives late.
     Freeze,
+    /// The next COMMIT is lost with its connection, then everything passes again.
+    LoseCommit,
     /// The next COMMIT reaches the database, its answer is lost, then everything passes again.
     LoseCommitAnswer,
     /// The next COMMIT reaches the database, its answer is lost, and so is everything after.
@@ -46,9 +48,7 @@ impl Mode {
     /// Whether the answer to what is sent is to be lost.
     fn loses_answer_to(self, sent: &[u8]) -> bool {
         match self {
-            Self::LoseCommitAnswer | Self::LoseCommitAnswerAndStayDown => {
-                contains(&sent.to_ascii_uppercase(), b"COMMIT\0")
-            }
+            Self::LoseCommitAnswer | Self::LoseCommitAnswerAndStayDown => is_commit(sent),
             Self::LoseAnswer => contains(sent, LOSE_ANSWER.as_bytes()),
             _ => false,
         }
@@ -175,6 +175,10 @@ impl Way<'_> {
             }
             self.unless_held(sent).await;
             let mode = *self.mode.borrow();
+            if mode == Mode::LoseCommit && is_commit(sent) {
+                self.mode.send_replace(Mode::Pass);
+                return;
+            }
             if mode.loses_answer_to(sent) {
                 mute.send_replace(true);
             }
@@ -243,6 +247,10 @@ fn replace(bytes: &mut [u8], what: &[u8], with: &[u8]) {
             bytes[at..at + what.len()].copy_from_slice(with);
         }
     }
+}
+
+fn is_commit(sent: &[u8]) -> bool {
+    contains(&sent.to_ascii_uppercase(), b"COMMIT\0")
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

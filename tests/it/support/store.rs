@@ -147,8 +147,26 @@ impl Sql {
         }
     }
 
+    /// How many statements wait for a lock. Of SQLite nobody can ask that.
+    pub async fn waiting(&self) -> i64 {
+        self.number(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .await
+    }
+
     /// Takes what a write of the account has to wait for, until the guard is dropped.
     pub async fn hold_head(&self, account: &str) -> Held {
+        self.hold(format!("select 1 from account_head where account_id = '{account}' for update")).await
+    }
+
+    /// Takes the mark of an account in the outbox, which makes whoever writes to it wait late.
+    pub async fn hold_mark(&self, account: &str) -> Held {
+        let mark = format!("insert into outbox (account_id, revision, since) values ('{account}', 1, 1)");
+        self.hold(mark + " on conflict (account_id) do update set revision = outbox.revision").await
+    }
+
+    async fn hold(&self, lock: String) -> Held {
         match self {
             Self::Sqlite(pool) => {
                 let held = pool.begin_with("begin immediate").await.unwrap();
@@ -156,7 +174,6 @@ impl Sql {
             }
             Self::Postgres(pool) => {
                 let mut held = pool.begin().await.unwrap();
-                let lock = format!("select 1 from account_head where account_id = '{account}' for update");
                 held.execute(AssertSqlSafe(lock)).await.unwrap();
                 Held::Postgres { held }
             }
