@@ -13,6 +13,7 @@ mod lane;
 mod log;
 pub(crate) mod parking;
 mod pull;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -151,6 +152,7 @@ impl<H: Handler> Consumer<H> {
         use failure::Failure;
         self.core.catch_up(account_id).await.map_err(|failure| match failure {
             Failure::Fault(fault) => fault.into(),
+            Failure::Incomplete { .. } => Fault::Incomplete.into(),
             Failure::Refused(error) => error.into(),
             Failure::Handler(error) | Failure::Away(error) => error,
         })
