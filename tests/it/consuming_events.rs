@@ -124,6 +124,37 @@ async fn an_account_that_takes_long_holds_up_no_other_lane_and_nothing_comes_aga
 }
 
 #[tokio::test]
+async fn an_account_that_takes_long_and_has_more_waiting_than_may_be_under_way_leaves_room_for_others() {
+    let scene = Scene::new();
+    scene
+        .setup()
+        .check(async |world| {
+            let slow = team(world).await;
+            scene.change_one_by_one(world, &slow, 24).await;
+            let mut others = Vec::new();
+            for _ in 0..4 {
+                others.push(team(world).await);
+            }
+            complete(world, &scene.nats).await;
+            scene.table.troubles.lock().slow = Some((slow.id.clone(), Duration::from_secs(8)));
+            let few = ConsumerOptions { max_ack_pending: 16, lanes: 16, ..options() };
+            let running = scene.consume(world, few).await;
+            let other = others.iter().map(|other| Box::pin(scene.table.has_all_of(world, other)));
+            futures::future::select_all(other).await;
+            let kept = scene.table.kept(&slow);
+            assert!(kept.is_none_or(|kept| kept.steps.is_empty()), "the other need not wait for it");
+            for account in others.iter().chain([&slow]) {
+                scene.table.has_all_of(world, account).await;
+            }
+            let steps = scene.table.kept(&slow).unwrap().steps;
+            let revisions = steps.iter().flat_map(|step| &step.changes).map(|change| change.revision);
+            assert!(revisions.is_sorted(), "{steps:#?}");
+            assert_eq!(running.stop().await.parked, 0);
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn whoever_ends_finishes_what_it_works_on_and_gives_the_rest_back() {
     let scene = Scene::new();
     scene

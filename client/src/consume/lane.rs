@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::sync::mpsc::Receiver;
 
 use super::account::Taken;
 use super::delivery::{Delivery, UnderWay};
-use super::event::{self, Fault};
+use super::event::Fault;
 use super::failure::{Attempts, Failure};
 use super::handler::Handler;
+use super::queue::Queue;
 use super::waiting::Waiting;
 use super::{Core, Parked};
 
@@ -31,10 +31,10 @@ impl<H: Handler> Lane<H> {
         Self { core, under_way, waiting: Waiting::default(), attempts: Attempts::default() }
     }
 
-    /// Takes in what comes, until nothing can come any more. What waits then is for others, who need not wait.
-    pub(super) async fn run(mut self, mut deliveries: Receiver<Arc<Delivery>>) {
-        while let Some(delivery) = deliveries.recv().await {
-            if deliveries.is_closed() {
+    /// Takes in what comes, until nothing comes any more. What waits then is for others, who need not wait.
+    pub(super) async fn run(mut self, queue: Arc<Queue>) {
+        while let Some(delivery) = queue.next().await {
+            if queue.is_closed() {
                 self.under_way.remove(&delivery);
                 delivery.give_back().await;
             } else {
@@ -60,9 +60,7 @@ impl<H: Handler> Lane<H> {
     }
 
     async fn take(&mut self, delivery: &Arc<Delivery>) -> Result<Taken, Failure> {
-        let message = delivery.message();
-        let read = event::read(&message.subject, message.headers.as_ref(), &message.payload);
-        let event = read.map_err(Failure::Fault)?;
+        let event = delivery.event().map_err(Failure::Fault)?;
         let taking = AssertUnwindSafe(self.core.take(&event, delivery, &mut self.waiting)).catch_unwind();
         taking.await.unwrap_or_else(|_| {
             // Perhaps over something that was waiting. All of it comes again.
@@ -72,7 +70,7 @@ impl<H: Handler> Lane<H> {
     }
 
     async fn failed(&mut self, delivery: &Delivery, failure: Failure) {
-        let (subject, sequence) = (delivery.message().subject.as_str(), delivery.sequence);
+        let (subject, sequence) = (delivery.subject(), delivery.sequence);
         match failure {
             Failure::Fault(fault) => self.park(delivery, fault).await,
             Failure::Away(error) => {
@@ -98,7 +96,7 @@ impl<H: Handler> Lane<H> {
 
     /// Counts an attempt. After the last one, the event is parked.
     async fn failed_with(&mut self, delivery: &Delivery, at_least: Duration, fault: impl FnOnce(u32) -> Fault) {
-        let (subject, sequence) = (delivery.message().subject.as_str(), delivery.sequence);
+        let (subject, sequence) = (delivery.subject(), delivery.sequence);
         let attempts = self.attempts.count(sequence);
         let fault = fault(attempts);
         if attempts >= self.core.options.attempts {

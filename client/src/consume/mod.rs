@@ -13,6 +13,7 @@ mod lane;
 mod log;
 pub(crate) mod parking;
 mod pull;
+mod queue;
 mod waiting;
 
 use std::sync::Arc;
@@ -43,7 +44,9 @@ pub struct ConsumerOptions {
     /// How long the broker waits for a word about a message before it delivers it again. While a message is worked on, the word is
     /// given in time.
     pub ack_wait: Duration,
-    /// How many messages may be under way: worked on, waiting for their turn, or for the end of a pause. All of them are in memory.
+    /// How many messages may be under way: worked on, waiting for their turn, or for the end of a pause. All of them are in memory. If
+    /// none of them is done with and more wait at the broker, room is made for them: of each account only the newest message waits for
+    /// its turn, and the log has what it follows.
     pub max_ack_pending: u16,
     /// How many accounts may be worked on at the same time.
     pub lanes: usize,
