@@ -1,9 +1,10 @@
 //! What the examples share: how they reach the service and the broker, and where they keep how far they have come.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use async_nats::ConnectOptions;
 use ownership_client::{Client, Consumer, ConsumerOptions, Handler, Options, ParkingFile, Position};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 use sqlx::{Row, SqliteConnection};
@@ -14,9 +15,12 @@ pub struct Follow {
     /// The service; several addresses are taken in turn
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
     server: Vec<String>,
-    /// The broker that the service publishes to
-    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222")]
+    /// The broker that the service publishes to: `nats://HOST:PORT`, or `tls://HOST:PORT` where the connection must be encrypted
+    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", help_heading = "Broker")]
     nats: String,
+    /// What lets this program in there
+    #[command(flatten)]
+    login: Login,
     /// Only these accounts
     #[arg(long, value_name = "ID")]
     account: Vec<String>,
@@ -28,12 +32,60 @@ pub struct Follow {
     ack_wait: std::time::Duration,
 }
 
+/// Who a program is at the broker, and what it checks the broker against.
+#[derive(clap::Args, Debug)]
+struct Login {
+    /// User to log in as
+    #[arg(long, value_name = "NAME", requires = "nats_password_file", help_heading = "Broker")]
+    nats_user: Option<String>,
+    /// File with the password of the user
+    #[arg(long, value_name = "FILE", requires = "nats_user", help_heading = "Broker")]
+    nats_password_file: Option<PathBuf>,
+    /// File with a JWT and a key to log in with, as NATS tools write it; instead of user and password
+    #[arg(long, value_name = "FILE", conflicts_with = "nats_user", help_heading = "Broker")]
+    nats_credentials_file: Option<PathBuf>,
+    /// File with the certificates that the broker's own is checked against, in PEM; otherwise those that the system trusts
+    #[arg(long, value_name = "FILE", help_heading = "Broker")]
+    nats_ca_file: Option<PathBuf>,
+    /// File with the certificate to show to the broker, in PEM
+    #[arg(long, value_name = "FILE", requires = "nats_client_key_file", help_heading = "Broker")]
+    nats_client_certificate_file: Option<PathBuf>,
+    /// File with the key of that certificate
+    #[arg(long, value_name = "FILE", requires = "nats_client_certificate_file", help_heading = "Broker")]
+    nats_client_key_file: Option<PathBuf>,
+}
+
+impl Login {
+    /// How to connect.
+    async fn options(self) -> Result<ConnectOptions> {
+        let mut options = ConnectOptions::new();
+        if let (Some(user), Some(file)) = (self.nats_user, self.nats_password_file) {
+            let password = tokio::fs::read_to_string(&file).await.with_context(|| unreadable(&file))?;
+            options = options.user_and_password(user, password.trim_end().to_owned());
+        }
+        if let Some(file) = self.nats_credentials_file {
+            options = options.credentials_file(&file).await.with_context(|| unreadable(&file))?;
+        }
+        if let Some(file) = self.nats_ca_file {
+            options = options.add_root_certificates(file);
+        }
+        if let (Some(certificate), Some(key)) = (self.nats_client_certificate_file, self.nats_client_key_file) {
+            options = options.add_client_certificate(certificate, key);
+        }
+        Ok(options)
+    }
+}
+
+fn unreadable(file: &Path) -> String {
+    format!("{} cannot be read", file.display())
+}
+
 impl Follow {
     /// Follows the events until the program is asked to end.
     pub async fn run(self, name: &str, handler: impl Handler) -> Result<()> {
-        let Self { server, nats, account, parked, ack_wait } = self;
+        let Self { server, nats, login, account, parked, ack_wait } = self;
         let client = Client::open(server, Options::default()).await?;
-        let broker = async_nats::ConnectOptions::new().name(name).retry_on_initial_connect().connect(nats).await?;
+        let broker = login.options().await?.name(name).retry_on_initial_connect().connect(nats).await?;
         let context = async_nats::jetstream::new(broker);
         let options = ConsumerOptions { accounts: account.clone(), ack_wait, ..ConsumerOptions::named(name) };
         let consumer = Consumer::new(client, context, handler, ParkingFile(parked), options)?;

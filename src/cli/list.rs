@@ -99,6 +99,7 @@ struct Listing {
     leads: Vec<Lead>,
     cards: BTreeMap<String, MemberCard>,
     revision: i64,
+    history_id: String,
     total: Option<i64>,
     next_page_token: String,
 }
@@ -144,10 +145,12 @@ impl Args {
 }
 
 impl Listing {
-    /// The revision and the total are those of the first page: what a watch is joined to.
+    /// The revision, with its history, and the total are those of the first page: what a watch or the log is joined to. Should the
+    /// history change on the way, the next page is refused.
     fn add(&mut self, page: ListByOwnerResponse) {
         if self.leads.is_empty() && self.revision == 0 {
             self.revision = page.revision;
+            self.history_id = page.history_id;
             self.total = page.total;
         }
         self.leads.extend(page.leads);
@@ -160,6 +163,7 @@ impl Listing {
             "leads": self.leads.iter().map(to_json::lead).collect::<Vec<_>>(),
             "cards": self.cards.values().map(to_json::card).collect::<Vec<_>>(),
             "revision": self.revision,
+            "history_id": self.history_id,
             "total": self.total,
             "next_page_token": (!self.next_page_token.is_empty()).then_some(&self.next_page_token),
         })

@@ -123,6 +123,48 @@ async fn an_account_that_takes_long_holds_up_no_other_lane_and_nothing_comes_aga
         .await;
 }
 
+/// An account that takes long has all that may be under way, and so many messages more, and others come all the same.
+async fn room_is_left_for_others(more: usize) {
+    let scene = Scene::new();
+    scene
+        .setup()
+        .check(async |world| {
+            let slow = team(world).await;
+            let events = scene.change_one_by_one(world, &slow, 24).await;
+            let mut others = Vec::new();
+            for _ in 0..4 {
+                others.push(team(world).await);
+            }
+            complete(world, &scene.nats).await;
+            scene.table.troubles.lock().slow = Some((slow.id.clone(), Duration::from_secs(6)));
+            let max_ack_pending = u16::try_from(events - more).unwrap();
+            let few = ConsumerOptions { max_ack_pending, lanes: 16, ..options() };
+            let running = scene.consume(world, few).await;
+            let other = others.iter().map(|other| Box::pin(scene.table.has_all_of(world, other)));
+            futures::future::select_all(other).await;
+            let kept = scene.table.kept(&slow);
+            assert!(kept.is_none_or(|kept| kept.steps.is_empty()), "the other need not wait for it");
+            for account in others.iter().chain([&slow]) {
+                scene.table.has_all_of(world, account).await;
+            }
+            let steps = scene.table.kept(&slow).unwrap().steps;
+            let revisions = steps.iter().flat_map(|step| &step.changes).map(|change| change.revision);
+            assert!(revisions.is_sorted(), "{steps:#?}");
+            assert_eq!(running.stop().await.parked, 0);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_account_that_takes_long_and_has_all_that_may_be_under_way_leaves_room_for_others() {
+    room_is_left_for_others(0).await;
+}
+
+#[tokio::test]
+async fn an_account_that_takes_long_and_has_more_waiting_than_may_be_under_way_leaves_room_for_others() {
+    room_is_left_for_others(8).await;
+}
+
 #[tokio::test]
 async fn whoever_ends_finishes_what_it_works_on_and_gives_the_rest_back() {
     let scene = Scene::new();
@@ -152,23 +194,27 @@ async fn instances_that_share_a_consumer_apply_each_change_once_and_in_order() {
         .setup()
         .check(async |world| {
             let account = team(world).await;
-            let running = [scene.consume(world, options()).await, scene.consume(world, options()).await];
-            for round in 0..60 {
-                account.assign("L1", ["anna", "ben"][round % 2]).ok().await;
-            }
+            let first = scene.consume(world, options()).await;
+            scene.table.has_all_of(world, &account).await;
+            first.stop().await;
+            // All of them wait, and are handed to both in turn once the first one is done: each has what the other one needs before.
+            scene.change_one_by_one(world, &account, 60).await;
+            scene.table.troubles.lock().slow = Some((account.id.clone(), Duration::from_millis(500)));
+            let few = ConsumerOptions { max_ack_pending: 8, ..options() };
+            let running = [scene.consume(world, few.clone()).await, scene.consume(world, few).await];
             let kept = scene.table.has_all_of(world, &account).await;
-            let at_end = async || {
-                let kept = scene.table.kept(&account)?;
-                (kept.position.revision == account.revision().await).then_some(())
-            };
-            eventually("the position is that of the account", at_end).await;
+            let done = async || (scene.under_way().await? == 0).then_some(());
+            eventually("everything is acknowledged", done).await;
+            assert_eq!(scene.table.kept(&account).unwrap().position.revision, account.revision().await);
             let changes: Vec<_> = kept.steps.iter().flat_map(|step| &step.changes).map(|it| it.revision).collect();
             assert!(changes.is_sorted_by(|before, after| before <= after), "{changes:?}");
             let alternate = kept.steps.iter().flat_map(|step| &step.changes).filter(|it| it.lead_id == "L1");
             let owners: Vec<_> = alternate.map(|it| (it.previous_owner_id.clone(), it.owner_id.clone())).collect();
             assert!(owners.windows(2).all(|pair| pair[0].1 == pair[1].0), "{owners:?}");
             for running in running {
-                assert_eq!(running.stop().await.parked, 0);
+                let counts = running.stop().await;
+                assert!(counts.applied + counts.seen > 0, "both have a part in it: {counts:?}");
+                assert_eq!(counts.parked, 0);
             }
         })
         .await;

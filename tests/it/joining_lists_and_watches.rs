@@ -1,5 +1,5 @@
 //! The recipe of the contract: list page by page, watch from the revision of the first page, apply what is newer than
-//! the row. While others write, it ends with the true state.
+//! the row. While others write, it ends with the true state. And what the command line says of a list is enough to go on from it.
 
 use std::collections::BTreeMap;
 
@@ -63,4 +63,26 @@ async fn a_list_and_the_watch_that_follows_it_have_neither_gap_nor_overlap() {
             assert_eq!(rows, list(&account).await.1);
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_list_of_the_command_line_says_from_where_in_which_history_the_log_goes_on() {
+    check(async |world| {
+        let account = world.account();
+        account.members(["anna"]).await;
+        account.leads(["L1", "L2"]).await;
+        let history = account.changes().ok().await.history_id;
+        let list = ["list", "--any", "--all", "--order", "id", "--output", "json"];
+        let output = run(&[&list[..], &["--account", &account.id, "--server", world.url(0)]].concat(), &[]);
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        assert_eq!((told["leads"].as_array().unwrap().len(), told["history_id"].as_str()), (2, Some(history.as_str())));
+        let revision = account.assign("L2", "anna").ok().await.revision;
+        let after = account.changes().with(|it| {
+            it.after_revision = told["revision"].as_i64().unwrap();
+            it.history_id = history.clone();
+        });
+        let changes = after.ok().await.changes;
+        assert_eq!(changes.iter().map(|change| change.revision).collect::<Vec<_>>(), [revision]);
+    })
+    .await;
 }

@@ -40,6 +40,7 @@ mod examples;
 mod exporting_telemetry;
 mod fitting_into_memory;
 mod forgetting_leads;
+mod gathering_fragments;
 mod going_away;
 mod interleaving;
 mod joining_lists_and_watches;

@@ -1,4 +1,5 @@
-//! What the user of a consumer may do at the broker: what the manual says is enough, and no more than that is needed.
+//! What the user of a consumer may do at the broker: what the manual says is enough, and no more than that is needed. And how the
+//! examples say which user they are.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use parking_lot::Mutex;
 
 use crate::support::consumer::{Scene, options};
 use crate::support::follower::{Follower, Kind};
-use crate::support::nats::{Nats, permissions, with_user};
+use crate::support::identity::{Certificates, Operator};
+use crate::support::nats::{JETSTREAM, Nats, permissions, with_user};
 use crate::support::sources::text;
 use crate::support::stream::{STREAM, complete};
 use crate::support::*;
@@ -163,6 +165,52 @@ async fn with_what_the_manual_says_a_consumer_in_python_consumes() {
             follower.has_all_of(world, &account).await;
             account.assign("L1", "anna").ok().await;
             follower.has_all_of(world, &account).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_example_logs_in_with_credentials_and_certificates() {
+    let (certificates, operator) = (Certificates::new(), Operator::new());
+    let file = |name: &str| certificates.file(name).display().to_string();
+    let (ca, certificate, key) = (file("ca.pem"), file("client.pem"), file("client.key"));
+    let credentials = operator.credentials_file().display().to_string();
+    let trust = certificates.configuration(true);
+    let scene = Scene::over(Nats::start_configured(&format!("{JETSTREAM}\n{}\n{trust}", operator.configuration())));
+    let url = scene.nats.url().replace("nats://", "tls://");
+    let publishing = scene.setup().set("events.url", &url).set("events.ca_file", &ca);
+    let publishing = publishing.set("events.client_certificate_file", &certificate).set("events.client_key_file", &key);
+    publishing
+        .set("events.credentials_file", &credentials)
+        .check(async |world| {
+            let account = team(world).await;
+            let certified =
+                ["--nats-ca-file", &ca, "--nats-client-certificate-file", &certificate, "--nats-client-key-file", &key];
+            let login = [&certified[..], &["--nats-credentials-file", &credentials]].concat();
+            let follower = Follower::start_as(Kind::Campaign, world.url(0), &url, &login);
+            follower.has_all_of(world, &account).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_example_that_is_not_let_in_says_so_and_logs_in_with_the_right_password() {
+    let scene = Scene::over(broker(&permissions(PAGE).replace("my-service", "campaign")));
+    publishing(&scene)
+        .check(async |world| {
+            let account = team(world).await;
+            let password = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(password.path(), "guessed\n").unwrap();
+            let file = password.path().display().to_string();
+            let login = ["--nats-user", "consumer", "--nats-password-file", &file];
+            let mut follower = Follower::start_as(Kind::Campaign, world.url(0), &scene.nats.url(), &login);
+            let refused = async || follower.log().contains("authorization violation").then_some(());
+            eventually("it says that it is not let in", refused).await;
+            follower.kill();
+            std::fs::write(password.path(), "s3cret\n").unwrap();
+            follower.restart();
+            follower.has_all_of(world, &account).await;
+            assert!(!follower.log().contains("s3cret"));
         })
         .await;
 }

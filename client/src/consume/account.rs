@@ -1,6 +1,5 @@
 //! What is next for an account: an event follows, was seen, or shows that something is missing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ownership_proto::v1::{ErrorReason as Reason, OverdueLead, OwnerChange};
@@ -9,6 +8,7 @@ use super::delivery::Delivery;
 use super::event::{Event, Fault, Told};
 use super::failure::Failure;
 use super::handler::{Applied, Beginning, Handler, Position, Start, StartOver, Step};
+use super::waiting::{Gathered, Waiting};
 use super::{Core, log};
 use crate::Error;
 
@@ -23,17 +23,6 @@ pub(super) enum Taken {
     /// It waits for the rest of its revision.
     Waits,
 }
-
-/// Fragments of a revision, as many as are there.
-#[derive(Debug)]
-pub(super) struct Fragments {
-    revision: i64,
-    told: Told,
-    deliveries: Vec<Arc<Delivery>>,
-}
-
-/// The fragments of all accounts that wait for more.
-pub(super) type Waiting = HashMap<String, Fragments>;
 
 /// How an event stands to what was seen of its account.
 enum Next {
@@ -56,50 +45,59 @@ impl<H: Handler> Core<H> {
     /// Takes an event in.
     pub(super) async fn take(
         &self,
-        mut event: Event,
+        event: &Event,
         delivery: &Arc<Delivery>,
         waiting: &mut Waiting,
     ) -> Result<Taken, Failure> {
+        let account_id = &event.account_id;
+        let gathered = waiting.gather(event, delivery);
         for _ in 0..PATIENCE {
-            let Some(position) = self.position(&event.account_id).await? else {
-                self.begin(&event.account_id, &event.previous, None).await?;
+            let Some(position) = self.position(account_id).await? else {
+                self.begin(account_id, &event.previous, None).await?;
                 continue;
             };
-            match next(&position, &event) {
+            match next(&position, event) {
                 Next::Seen => {
                     self.counts.seen();
-                    return Ok(Taken::In(gathered(waiting, &event)));
+                    return Ok(Taken::In(waiting.take_until(account_id, event.last)));
                 }
                 Next::OtherHistory => {
-                    if let Some(present) = self.moved_on(&position, &event).await? {
-                        return Ok(present);
+                    if self.is_over(&position, event).await? {
+                        waiting.forget(delivery.sequence);
+                        return Ok(Taken::In(Vec::new()));
                     }
                 }
-                Next::Gap => {
-                    let until = event.previous.revision;
-                    self.repair(&event.account_id, &position, until).await?;
-                }
-                Next::Follows if event.fragments > 1 => match gather(waiting, event, delivery) {
+                Next::Gap => self.close_gap(&position, event, waiting).await?,
+                Next::Follows => match &gathered {
                     Gathered::More => return Ok(Taken::Waits),
-                    Gathered::Whole(whole) => event = whole,
-                    Gathered::Torn(torn) if matches!(torn.told, Told::Overdue(_)) => {
-                        return Err(Failure::Fault(Fault::Incomplete));
-                    }
-                    Gathered::Torn(torn) => {
-                        self.repair(&torn.account_id, &position, torn.last).await?;
-                        event = torn;
+                    Gathered::Again => return Err(Failure::Incomplete { fragment: event.fragment }),
+                    Gathered::InTheLog => self.repair(account_id, &position, event.last).await?,
+                    Gathered::Whole(whole) => {
+                        if self.apply_event(&position, whole).await? == Applied::Done {
+                            return Ok(Taken::In(waiting.take_until(account_id, event.last)));
+                        }
                     }
                 },
-                Next::Follows => {
-                    let step = step(&position, &event);
-                    if self.apply(&step).await? == Applied::Done {
-                        self.counts.applied();
-                        return Ok(Taken::In(gathered(waiting, &event)));
-                    }
-                }
             }
         }
         Err(outpaced())
+    }
+
+    /// Comes nearer to what an event follows. What only the stream has is not passed over, if it is here.
+    async fn close_gap(&self, position: &Position, event: &Event, waiting: &mut Waiting) -> Result<(), Failure> {
+        let (account_id, until) = (&event.account_id, event.previous.revision);
+        let Some(missing) = waiting.only_here(account_id, position, until) else {
+            return self.repair(account_id, position, until).await;
+        };
+        if missing.previous.revision > position.revision {
+            return self.repair(account_id, position, missing.previous.revision).await;
+        }
+        let applied = self.apply_event(position, &missing).await;
+        if let Err(Failure::Handler(_)) = &applied {
+            // It is counted when it comes itself, and is not to hold up for ever what follows it.
+            waiting.take_until(account_id, missing.last);
+        }
+        applied.map(drop)
     }
 
     /// Brings an account up to date from the service alone.
@@ -118,20 +116,21 @@ impl<H: Handler> Core<H> {
         Err(outpaced())
     }
 
-    /// An event of another history than what was seen: either is over. If it is the event's, it has nothing to say any more.
-    async fn moved_on(&self, position: &Position, event: &Event) -> Result<Option<Taken>, Failure> {
+    /// An event of another history than what was seen: either is over. If it is the event's, it has nothing to say any more; else the
+    /// account is taken up anew.
+    async fn is_over(&self, position: &Position, event: &Event) -> Result<bool, Failure> {
         match log::present_history(&self.client, &event.account_id, position).await {
             Err(error) if error.reason() == Some(Reason::HistoryMismatch) => {
                 let given_up = (position.clone(), StartOver::OtherHistory);
                 self.begin(&event.account_id, &event.previous, Some(given_up)).await?;
-                Ok(None)
+                Ok(false)
             }
             // A position that is refused for another reason is one of the present history.
             Err(error) if StartOver::told_by(&error).is_none() => Err(error.into()),
             _ => {
                 tracing::warn!(account = event.account_id, "an event of a history that is over is passed over");
                 self.counts.seen();
-                Ok(Some(Taken::In(Vec::new())))
+                Ok(true)
             }
         }
     }
@@ -205,6 +204,14 @@ impl<H: Handler> Core<H> {
         self.handler.position(account_id).await.map_err(|error| Failure::Away(error.into()))
     }
 
+    async fn apply_event(&self, position: &Position, event: &Event) -> Result<Applied, Failure> {
+        let applied = self.apply(&step(position, event)).await?;
+        if applied == Applied::Done {
+            self.counts.applied();
+        }
+        Ok(applied)
+    }
+
     async fn apply(&self, step: &Step) -> Result<Applied, Failure> {
         self.handler.apply(step).await.map_err(|error| self.of_handler(error))
     }
@@ -227,61 +234,4 @@ fn step(position: &Position, event: &Event) -> Step {
         Told::Overdue(leads) => (Vec::new(), leads.iter().filter(|it| it.revision > after).cloned().collect()),
     };
     Step { account_id: event.account_id.clone(), from: position.clone(), to: event.end(), changes, overdue }
-}
-
-/// What fragments come to.
-enum Gathered {
-    More,
-    Whole(Event),
-    /// One is missing, or comes again because the rest did not come in time.
-    Torn(Event),
-}
-
-/// Puts a fragment to those that are there.
-fn gather(waiting: &mut Waiting, event: Event, delivery: &Arc<Delivery>) -> Gathered {
-    let fragments = waiting.entry(event.account_id.clone()).or_insert_with(|| Fragments::none(&event));
-    if fragments.revision != event.last {
-        *fragments = Fragments::none(&event);
-    }
-    let expected = fragments.deliveries.len() + 1;
-    if usize::try_from(event.fragment) != Ok(expected) {
-        return Gathered::Torn(event);
-    }
-    if event.fragment < event.fragments {
-        fragments.deliveries.push(Arc::clone(delivery));
-        fragments.told.extend(event.told);
-        return Gathered::More;
-    }
-    // What was gathered stays: should the handler fail, the last fragment alone comes again.
-    let mut told = fragments.told.clone();
-    told.extend(event.told);
-    Gathered::Whole(Event { fragments: 1, fragment: 1, told, ..event })
-}
-
-/// The messages whose fragments have been waiting for this.
-fn gathered(waiting: &mut Waiting, event: &Event) -> Vec<Arc<Delivery>> {
-    let over = waiting.get(&event.account_id).is_some_and(|fragments| fragments.revision <= event.last);
-    let fragments = if over { waiting.remove(&event.account_id) } else { None };
-    fragments.map(|fragments| fragments.deliveries).unwrap_or_default()
-}
-
-impl Fragments {
-    fn none(event: &Event) -> Self {
-        let told = match event.told {
-            Told::Changes(_) => Told::Changes(Vec::new()),
-            Told::Overdue(_) => Told::Overdue(Vec::new()),
-        };
-        Self { revision: event.last, told, deliveries: Vec::new() }
-    }
-}
-
-impl Told {
-    /// Adds what the next fragment tells, which is of the same kind.
-    fn extend(&mut self, more: Self) {
-        match (self, more) {
-            (Self::Changes(all), Self::Changes(more)) => all.extend(more),
-            (Self::Overdue(all), Self::Overdue(more)) => all.extend(more),
-            (all, more) => *all = more,
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream::{AckKind, Message};
 use parking_lot::Mutex;
 
+use super::event::{self, Event, Fault};
 use crate::BoxError;
 
 /// A message under way.
@@ -15,17 +16,32 @@ pub(super) struct Delivery {
     message: Message,
     /// Its number in the stream.
     pub(super) sequence: u64,
+    /// Whether it was delivered before.
+    pub(super) again: bool,
+    /// Whether the broker had more that it has not delivered yet.
+    pub(super) more: bool,
 }
 
 impl Delivery {
     pub(super) fn new(message: Message) -> Result<Self, BoxError> {
-        let sequence = message.info()?.stream_sequence;
-        Ok(Self { message, sequence })
+        let info = message.info()?;
+        let (sequence, again, more) = (info.stream_sequence, info.delivered > 1, info.pending > 0);
+        Ok(Self { message, sequence, again, more })
     }
 
     /// The message.
     pub(super) fn message(&self) -> &async_nats::Message {
         &self.message.message
+    }
+
+    /// The subject of its account.
+    pub(super) fn subject(&self) -> &str {
+        &self.message.subject
+    }
+
+    /// What it says.
+    pub(super) fn event(&self) -> Result<Event, Fault> {
+        event::read(self.subject(), self.message.headers.as_ref(), &self.message.payload)
     }
 
     /// It is done with. The word may get lost: then it comes again, and is recognised by its revision.
@@ -68,6 +84,11 @@ impl UnderWay {
 
     pub(super) fn remove(&self, delivery: &Delivery) {
         self.0.lock().remove(&delivery.sequence);
+    }
+
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().len()
     }
 
     /// Tells it again and again.

@@ -92,6 +92,32 @@ impl Event {
     }
 }
 
+/// An event without what it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) account_id: String,
+    previous: Position,
+    pub(super) last: i64,
+    /// Whether the log has what it tells.
+    in_the_log: bool,
+}
+
+impl From<Event> for Link {
+    fn from(event: Event) -> Self {
+        let Event { account_id, previous, first: _, last, fragment: _, fragments: _, told } = event;
+        Self { account_id, previous, last, in_the_log: matches!(told, Told::Changes(_)) }
+    }
+}
+
+impl Link {
+    /// Whether whoever takes this event in reads in the log what another one of the account tells, should that be missing.
+    pub(super) fn makes_up_for(&self, other: &Self) -> bool {
+        other.in_the_log
+            && other.previous.history_id == self.previous.history_id
+            && other.last <= self.previous.revision
+    }
+}
+
 /// Reads a message.
 pub(super) fn read(subject: &str, headers: Option<&HeaderMap>, data: &[u8]) -> Result<Event, Fault> {
     let header = |name: &'static str| headers.and_then(|all| all.get(name)).map(|value| value.as_str());
@@ -255,6 +281,24 @@ mod tests {
         };
         let event = read_as("leadflip.ownership.v1.LeadUnassignedOverdue", &overdue).unwrap();
         assert_eq!((event.previous.revision, event.told), (6, Told::Overdue(vec![lead])));
+    }
+
+    #[test]
+    fn an_event_makes_up_for_what_it_follows_and_the_log_has() {
+        let link = |previous, last| Link {
+            account_id: "acme".to_owned(),
+            previous: Position { history_id: "h".to_owned(), revision: previous },
+            last,
+            in_the_log: true,
+        };
+        let newest = link(7, 9);
+        assert!(newest.makes_up_for(&link(3, 5)) && newest.makes_up_for(&link(5, 7)));
+        assert!(!newest.makes_up_for(&newest), "or it would be lost itself");
+        assert!(!newest.makes_up_for(&link(9, 10)), "that is newer");
+        assert!(!newest.makes_up_for(&link(6, 8)), "that is not of the same chain");
+        assert!(!newest.makes_up_for(&Link { in_the_log: false, ..link(5, 7) }), "overdue leads");
+        let elsewhere = Position { history_id: "other".to_owned(), revision: 5 };
+        assert!(!newest.makes_up_for(&Link { previous: elsewhere, ..link(5, 7) }), "another history");
     }
 
     #[test]

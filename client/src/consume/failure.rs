@@ -19,6 +19,11 @@ const FORGOTTEN: Duration = Duration::from_secs(3_600);
 pub(super) enum Failure {
     /// It never can be.
     Fault(Fault),
+    /// It is a fragment that has come again, and nothing else has what the rest of its revision says.
+    Incomplete {
+        /// Which one.
+        fragment: i32,
+    },
     /// The handler did not get it done.
     Handler(BoxError),
     /// The service refuses what its account needs.

@@ -111,8 +111,8 @@ pub struct Step {
     pub to: Position,
     /// Changes of owners, whole revisions in order. May be empty: some revisions change no owner.
     pub changes: Vec<OwnerChange>,
-    /// Leads that nobody has owned for too long, whole revisions in order. What is missing in the stream is missing here: the log that
-    /// gaps are repaired from has changes of owners only.
+    /// Leads that nobody has owned for too long, whole revisions in order. What is missing in the stream, or is delivered again after
+    /// what follows it, is missing here: the log that gaps are repaired from has changes of owners only.
     pub overdue: Vec<OverdueLead>,
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::sync::mpsc::Receiver;
 
-use super::account::{Taken, Waiting};
+use super::account::Taken;
 use super::delivery::{Delivery, UnderWay};
-use super::event::{self, Fault};
+use super::event::Fault;
 use super::failure::{Attempts, Failure};
 use super::handler::Handler;
+use super::queue::Queue;
+use super::waiting::Waiting;
 use super::{Core, Parked};
 
 /// The longest pause before an event is tried again.
@@ -27,13 +28,13 @@ pub(super) struct Lane<H> {
 
 impl<H: Handler> Lane<H> {
     pub(super) fn new(core: Arc<Core<H>>, under_way: Arc<UnderWay>) -> Self {
-        Self { core, under_way, waiting: Waiting::new(), attempts: Attempts::default() }
+        Self { core, under_way, waiting: Waiting::default(), attempts: Attempts::default() }
     }
 
-    /// Takes in what comes, until nothing can come any more. What waits then is for others, who need not wait.
-    pub(super) async fn run(mut self, mut deliveries: Receiver<Arc<Delivery>>) {
-        while let Some(delivery) = deliveries.recv().await {
-            if deliveries.is_closed() {
+    /// Takes in what comes, until nothing comes any more. What waits then is for others, who need not wait.
+    pub(super) async fn run(mut self, queue: Arc<Queue>) {
+        while let Some(delivery) = queue.next().await {
+            if queue.is_closed() {
                 self.under_way.remove(&delivery);
                 delivery.give_back().await;
             } else {
@@ -48,8 +49,9 @@ impl<H: Handler> Lane<H> {
         match outcome {
             Ok(Taken::Waits) => {}
             Ok(Taken::In(with)) => {
-                self.attempts.forget(delivery.sequence);
-                for delivery in with.iter().chain([delivery]) {
+                let others = with.iter().filter(|other| other.sequence != delivery.sequence);
+                for delivery in others.chain([delivery]) {
+                    self.attempts.forget(delivery.sequence);
                     delivery.done().await;
                 }
             }
@@ -58,42 +60,50 @@ impl<H: Handler> Lane<H> {
     }
 
     async fn take(&mut self, delivery: &Arc<Delivery>) -> Result<Taken, Failure> {
-        let message = delivery.message();
-        let read = event::read(&message.subject, message.headers.as_ref(), &message.payload);
-        let event = read.map_err(Failure::Fault)?;
-        let taking = AssertUnwindSafe(self.core.take(event, delivery, &mut self.waiting)).catch_unwind();
-        taking.await.unwrap_or_else(|_| Err(Failure::Handler("it panicked".into())))
+        let event = delivery.event().map_err(Failure::Fault)?;
+        let taking = AssertUnwindSafe(self.core.take(&event, delivery, &mut self.waiting)).catch_unwind();
+        taking.await.unwrap_or_else(|_| {
+            // Perhaps over something that was waiting. All of it comes again.
+            self.waiting = Waiting::default();
+            Err(Failure::Handler("it panicked".into()))
+        })
     }
 
     async fn failed(&mut self, delivery: &Delivery, failure: Failure) {
-        let (subject, sequence) = (delivery.message().subject.as_str(), delivery.sequence);
+        let (subject, sequence) = (delivery.subject(), delivery.sequence);
         match failure {
             Failure::Fault(fault) => self.park(delivery, fault).await,
             Failure::Away(error) => {
                 tracing::warn!(subject, sequence, error, "an event waits, since what it needs is away");
                 delivery.again(self.core.options.pause).await;
             }
+            Failure::Incomplete { fragment } => {
+                // Another instance may hold the rest, and what is given back comes to each in turn. If all did so at the same time,
+                // they might miss each other for ever: so the first one stays for longer, and the others look for it.
+                let at_least = if fragment == 1 { self.core.options.ack_wait } else { Duration::ZERO };
+                self.failed_with(delivery, at_least, |_| Fault::Incomplete).await;
+            }
             Failure::Handler(error) => {
                 let error = error.to_string();
-                self.failed_with(delivery, |attempts| Fault::Handler { attempts, error }).await;
+                self.failed_with(delivery, Duration::ZERO, |attempts| Fault::Handler { attempts, error }).await;
             }
             Failure::Refused(error) => {
                 let (code, error) = (error.code(), error.to_string());
-                self.failed_with(delivery, |attempts| Fault::Refused { attempts, code, error }).await;
+                self.failed_with(delivery, Duration::ZERO, |attempts| Fault::Refused { attempts, code, error }).await;
             }
         }
     }
 
     /// Counts an attempt. After the last one, the event is parked.
-    async fn failed_with(&mut self, delivery: &Delivery, fault: impl FnOnce(u32) -> Fault) {
-        let (subject, sequence) = (delivery.message().subject.as_str(), delivery.sequence);
+    async fn failed_with(&mut self, delivery: &Delivery, at_least: Duration, fault: impl FnOnce(u32) -> Fault) {
+        let (subject, sequence) = (delivery.subject(), delivery.sequence);
         let attempts = self.attempts.count(sequence);
         let fault = fault(attempts);
         if attempts >= self.core.options.attempts {
             return self.park(delivery, fault).await;
         }
         tracing::warn!(subject, sequence, %fault, "an event was not taken in and is tried again");
-        delivery.again(self.pause(attempts)).await;
+        delivery.again(self.pause(attempts).max(at_least)).await;
     }
 
     /// The pause after some attempts.
@@ -121,6 +131,7 @@ impl<H: Handler> Lane<H> {
         self.core.counts.parked();
         self.core.handler.parked(&parked);
         self.attempts.forget(*sequence);
+        self.waiting.forget(*sequence);
         delivery.done_for_good().await;
     }
 }

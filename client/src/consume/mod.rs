@@ -13,6 +13,8 @@ mod lane;
 mod log;
 pub(crate) mod parking;
 mod pull;
+mod queue;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +44,9 @@ pub struct ConsumerOptions {
     /// How long the broker waits for a word about a message before it delivers it again. While a message is worked on, the word is
     /// given in time.
     pub ack_wait: Duration,
-    /// How many messages may be under way: worked on, waiting for their turn, or for the end of a pause. All of them are in memory.
+    /// How many messages may be under way: worked on, waiting for their turn, or for the end of a pause. All of them are in memory. If
+    /// none of them is done with and more wait at the broker, room is made for them: of each account only the newest message waits for
+    /// its turn, and the log has what it follows.
     pub max_ack_pending: u16,
     /// How many accounts may be worked on at the same time.
     pub lanes: usize,
@@ -151,6 +155,7 @@ impl<H: Handler> Consumer<H> {
         use failure::Failure;
         self.core.catch_up(account_id).await.map_err(|failure| match failure {
             Failure::Fault(fault) => fault.into(),
+            Failure::Incomplete { .. } => Fault::Incomplete.into(),
             Failure::Refused(error) => error.into(),
             Failure::Handler(error) | Failure::Away(error) => error,
         })

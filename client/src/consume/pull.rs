@@ -8,14 +8,14 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::pull::{Config, Stream};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
 use futures::StreamExt as _;
-use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::delivery::{Delivery, UnderWay};
 use super::event::SUBJECTS;
 use super::handler::Handler;
 use super::lane::Lane;
+use super::queue::Queue;
 use super::{ConsumerOptions, Core};
 use crate::BoxError;
 use crate::retry::Backoff;
@@ -25,6 +25,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// How long the broker may wait before it says that there is nothing, and how often it says that it is alive meanwhile.
 const EXPIRES: Duration = Duration::from_secs(20);
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long nothing new may come, although there is more, until room is made for it.
+const STALLED: Duration = Duration::from_secs(1);
 
 /// Hands messages to lanes until `shutdown`, then waits until the lanes have ended.
 pub(super) async fn pull<H: Handler>(context: &Context, core: &Arc<Core<H>>, shutdown: impl Future<Output = ()>) {
@@ -32,18 +34,16 @@ pub(super) async fn pull<H: Handler>(context: &Context, core: &Arc<Core<H>>, shu
     let mut running = JoinSet::new();
     let mut lanes = Vec::new();
     for _ in 0..core.options.lanes {
-        // Room for all that the broker delivers: an account that takes long does not keep the others' messages from their lanes, and
-        // whatever waits is known to be under way.
-        let (sender, receiver) = channel(core.options.max_ack_pending.into());
-        running.spawn(Lane::new(Arc::clone(core), Arc::clone(&under_way)).run(receiver));
-        lanes.push(sender);
+        let queue = Arc::new(Queue::default());
+        running.spawn(Lane::new(Arc::clone(core), Arc::clone(&under_way)).run(Arc::clone(&queue)));
+        lanes.push(queue);
     }
     let working = async {
         tokio::select! {
             () = shutdown => {}
-            () = pull_always(context, &core.options, &lanes, &under_way) => {}
+            () = pull_always(context, core, &lanes, &under_way) => {}
         }
-        drop(lanes);
+        lanes.iter().for_each(|lane| lane.close());
         while running.join_next().await.is_some() {}
     };
     tokio::select! {
@@ -53,12 +53,8 @@ pub(super) async fn pull<H: Handler>(context: &Context, core: &Arc<Core<H>>, shu
 }
 
 /// Pulls, for ever: whatever ends it is waited for.
-async fn pull_always(
-    context: &Context,
-    options: &ConsumerOptions,
-    lanes: &[Sender<Arc<Delivery>>],
-    under_way: &UnderWay,
-) {
+async fn pull_always<H: Handler>(context: &Context, core: &Core<H>, lanes: &[Arc<Queue>], under_way: &UnderWay) {
+    let options = &core.options;
     let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
     loop {
         let mut messages = match open(context, options).await {
@@ -70,7 +66,7 @@ async fn pull_always(
             }
         };
         let began = Instant::now();
-        let error = hand_on(&mut messages, lanes, under_way).await;
+        let error = hand_on(&mut messages, core, lanes, under_way).await;
         backoff.lasted(began.elapsed());
         tracing::warn!(error, stream = options.stream, "the stream is opened again");
         sleep(backoff.pause()).await;
@@ -110,19 +106,41 @@ fn config(options: &ConsumerOptions) -> Config {
 }
 
 /// Hands messages on to the lanes of their accounts; returns why there are no more.
-async fn hand_on(messages: &mut Stream, lanes: &[Sender<Arc<Delivery>>], under_way: &UnderWay) -> BoxError {
-    while let Some(message) = messages.next().await {
+async fn hand_on<H: Handler>(
+    messages: &mut Stream,
+    core: &Core<H>,
+    lanes: &[Arc<Queue>],
+    under_way: &UnderWay,
+) -> BoxError {
+    let (mut new_at, mut more) = (Instant::now(), false);
+    loop {
+        let Ok(message) = timeout_at(new_at + STALLED, messages.next()).await else {
+            if more || under_way.count() >= core.options.max_ack_pending.into() {
+                make_room(core, lanes, under_way).await;
+            }
+            new_at = Instant::now();
+            continue;
+        };
+        let Some(message) = message else { return "the broker sends no more".into() };
         let delivery = match message.map_err(BoxError::from).and_then(Delivery::new) {
             Ok(delivery) => Arc::new(delivery),
             Err(error) => return error,
         };
-        under_way.add(&delivery);
-        let lane = &lanes[lane_of(&delivery.message().subject, lanes.len())];
-        if lane.send(delivery).await.is_err() {
-            return "a lane has ended".into();
+        if !delivery.again {
+            (new_at, more) = (Instant::now(), delivery.more);
         }
+        under_way.add(&delivery);
+        lanes[lane_of(delivery.subject(), lanes.len())].add(&delivery);
     }
-    "the broker sends no more".into()
+}
+
+/// Makes room for messages of others, where accounts that take long have all that may be under way.
+async fn make_room<H: Handler>(core: &Core<H>, lanes: &[Arc<Queue>], under_way: &UnderWay) {
+    for delivery in lanes.iter().flat_map(|lane| lane.spare()) {
+        under_way.remove(&delivery);
+        core.counts.seen();
+        delivery.done().await;
+    }
 }
 
 /// The lane of an account.

@@ -66,6 +66,7 @@ pub struct Follower {
     kind: Kind,
     server: String,
     nats: String,
+    login: Vec<String>,
     directory: TempDir,
     child: Child,
 }
@@ -73,9 +74,16 @@ pub struct Follower {
 impl Follower {
     /// Starts one that follows all accounts.
     pub fn start(kind: Kind, server: &str, nats: &str) -> Self {
+        Self::start_as(kind, server, nats, &[])
+    }
+
+    /// The same, with arguments by which the broker lets it in.
+    pub fn start_as(kind: Kind, server: &str, nats: &str, login: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
-        let child = spawn(kind, server, nats, directory.path());
-        Self { kind, server: server.to_owned(), nats: nats.to_owned(), directory, child }
+        let (server, nats) = (server.to_owned(), nats.to_owned());
+        let login: Vec<_> = login.iter().map(|&argument| argument.to_owned()).collect();
+        let child = spawn(kind.command(&server, &nats, directory.path()).args(&login), directory.path());
+        Self { kind, server, nats, login, directory, child }
     }
 
     /// Ends it at once, as a power cut would.
@@ -86,7 +94,8 @@ impl Follower {
 
     /// Starts it anew over what it has kept.
     pub fn restart(&mut self) {
-        self.child = spawn(self.kind, &self.server, &self.nats, self.directory.path());
+        let mut command = self.kind.command(&self.server, &self.nats, self.directory.path());
+        self.child = spawn(command.args(&self.login), self.directory.path());
     }
 
     /// What it logged.
@@ -163,9 +172,8 @@ impl Drop for Follower {
     }
 }
 
-fn spawn(kind: Kind, server: &str, nats: &str, directory: &Path) -> Child {
+fn spawn(command: &mut Command, directory: &Path) -> Child {
     let log = File::options().create(true).append(true).open(directory.join("log")).unwrap();
-    let mut command = kind.command(server, nats, directory);
     command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
