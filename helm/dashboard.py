@@ -190,7 +190,7 @@ ROWS = [
               {"{{transaction}}": rate("ownership_store_retries_total", "transaction"), "taken apart": rate("ownership_door_batches_split_total")}),
     ], [
         latency("Wait for a transaction", "From the arrival of a write.", quantiles("ownership_door_wait_seconds")),
-        latency("Wait for the lock of the account", "High where several replicas write one account, or connections are scarce.",
+        latency("Wait for the lock of the account", "High where several replicas write one account.",
                 quantiles("ownership_head_lock_wait_seconds")),
     ]]),
     ("Books", [[

@@ -14,7 +14,6 @@ use super::Error;
 use super::batch::{Decided, decide};
 use super::door::Visit;
 use super::resident::LoadError;
-use super::turns::Turn;
 use super::writer::{Writer, complain};
 use crate::domain::ids::AccountId;
 use crate::metrics;
@@ -53,27 +52,36 @@ enum Manner {
 /// What became of an account in a transaction.
 type Outcome = Result<Decided, Failure>;
 
+/// A transaction that waits to be committed, and what is decided in it.
+pub(super) type Prepared = (Tx, Vec<Outcome>);
+
 impl Writer {
-    /// Decides and commits the requests of some accounts, of each as a whole or not at all. In the order of the accounts.
-    pub(super) async fn attempt_together(
+    /// Decides the requests of some accounts, and writes what they come to, of each as a whole or not at all. In the order of the
+    /// accounts.
+    pub(super) async fn prepare_together(
         &self,
         begun: Result<Tx, store::Error>,
         visits: &[Visit],
-        turn: Turn,
-    ) -> Vec<Outcome> {
-        let transact = async {
-            let tx = begun?;
-            let prepare = Box::pin(within(self.prepare(&tx, visits, Manner::Together)));
-            match turn.spend(AssertUnwindSafe(prepare).catch_unwind()).await {
-                Ok(prepared) => commit(tx, visits, prepared?).await,
-                // A defect that has been told of. It may lie in one of them.
-                Err(_) => Ok(visits.iter().map(|_| Err(Failure::Apart)).collect()),
-            }
-        };
-        transact.await.unwrap_or_else(|error| failed(visits, error))
+    ) -> Result<Prepared, store::Error> {
+        let tx = begun?;
+        let prepare = Box::pin(within(self.prepare(&tx, visits, Manner::Together)));
+        match AssertUnwindSafe(prepare).catch_unwind().await {
+            Ok(outcomes) => Ok((tx, outcomes?)),
+            // A defect that has been told of. It may lie in one of them.
+            Err(_) => Ok((tx, visits.iter().map(|_| Err(Failure::Apart)).collect())),
+        }
     }
 
-    /// The same for one account alone, whose head is waited for.
+    /// What becomes of it.
+    pub(super) async fn conclude(visits: &[Visit], prepared: Result<Prepared, store::Error>) -> Vec<Outcome> {
+        let committed = match prepared {
+            Ok((tx, outcomes)) => commit(tx, visits, outcomes).await,
+            Err(error) => Err(error),
+        };
+        committed.unwrap_or_else(|error| failed(visits, error))
+    }
+
+    /// Decides and commits the requests of one account alone, whose head is waited for.
     pub(super) async fn attempt_alone(&self, visit: &Visit) -> Outcome {
         let tx = self.begin().await?;
         let visits = slice::from_ref(visit);
@@ -138,13 +146,13 @@ impl Writer {
         manner: Manner,
     ) -> Result<Result<Locked, Failure>, store::Error> {
         let Some(locked) = locked else { return Ok(Err(Failure::Apart)) };
-        let (resident, tip) = (visit.resident(), locked.head.tip());
+        let (resident, head) = (visit.resident(), &locked.head);
         if let Manner::Together = manner {
-            let is_near = tip.revision.0 - resident.revision().0 <= NEAR;
-            let reached = is_near && resident.follows_to(tx, tip).await?;
+            let is_near = head.revision.0 - resident.revision().0 <= NEAR;
+            let reached = is_near && resident.follows_to(tx, head).await?;
             return Ok(reached.then_some(locked).ok_or(Failure::Apart));
         }
-        match resident.catch_up_under_lock(tx, tip, self.budget).await {
+        match resident.catch_up_under_lock(tx, head, self.budget).await {
             Ok(()) => Ok(Ok(locked)),
             Err(LoadError::Store(error)) => Err(error),
             Err(LoadError::TooLarge { needed, budget }) => Ok(Err(Failure::TooLarge { needed, budget })),

@@ -51,7 +51,7 @@ impl Writer {
         let tx = self.store.begin("recover").await?;
         let locked = store::heads::lock(&tx, account).await?;
         let found = store::facts::commits_from(&tx, account, commit.revision, 1).await?;
-        resident.catch_up_under_lock(&tx, locked.head.tip(), self.budget).await?;
+        resident.catch_up_under_lock(&tx, &locked.head, self.budget).await?;
         tx.end().await?;
         Ok(found.first() == Some(commit))
     }

@@ -13,6 +13,7 @@ use crate::domain::fact::{Commit, Tip};
 use crate::domain::ids::{AccountId, Revision};
 use crate::domain::time::Timestamp;
 use crate::metrics;
+use crate::store::heads::Head;
 use crate::store::{self, Readable, Store, Tx};
 
 /// Facts read from the log at once.
@@ -179,7 +180,7 @@ impl Resident {
             return Ok(());
         }
         let _alone = self.catching_up.lock().await;
-        let followed = if put_back { Followed::Elsewhere } else { self.follow(store, head).await? };
+        let followed = if put_back { Followed::Elsewhere } else { self.follow(store, head, None).await? };
         match followed {
             Followed::Reached => Ok(()),
             Followed::Trimmed => {
@@ -191,7 +192,7 @@ impl Resident {
                 // Nobody may add to the log while a book that may be ahead of it is replaced.
                 let tx = store.begin("reload_book").await?;
                 let locked = store::heads::lock(&tx, &self.id).await?;
-                self.catch_up_under_lock(&tx, locked.head.tip(), budget).await?;
+                self.catch_up_under_lock(&tx, &locked.head, budget).await?;
                 Ok(tx.end().await?)
             }
         }
@@ -199,9 +200,9 @@ impl Resident {
 
     /// Brings the book to where its head was locked, or back to there if the database was put back under a running service. Uses
     /// nothing but the transaction: a second connection might be one that all are waiting for.
-    pub(super) async fn catch_up_under_lock(&self, tx: &Tx, head: Tip, budget: usize) -> Result<(), LoadError> {
-        let followed = self.follow(tx, head).await?;
-        if matches!(followed, Followed::Reached) && self.tip() == head {
+    pub(super) async fn catch_up_under_lock(&self, tx: &Tx, head: &Head, budget: usize) -> Result<(), LoadError> {
+        let followed = self.follow(tx, head.tip(), Some(head.facts_floor)).await?;
+        if matches!(followed, Followed::Reached) && self.tip() == head.tip() {
             return Ok(());
         }
         let trimmed = matches!(followed, Followed::Trimmed);
@@ -210,11 +211,13 @@ impl Resident {
     }
 
     /// Whether the log leads the book to where its head was locked.
-    pub(super) async fn follows_to(&self, tx: &Tx, head: Tip) -> Result<bool, store::Error> {
-        Ok(matches!(self.follow(tx, head).await?, Followed::Reached) && self.tip() == head)
+    pub(super) async fn follows_to(&self, tx: &Tx, head: &Head) -> Result<bool, store::Error> {
+        let followed = self.follow(tx, head.tip(), Some(head.facts_floor)).await?;
+        Ok(matches!(followed, Followed::Reached) && self.tip() == head.tip())
     }
 
-    async fn follow(&self, log: &impl Readable, until: Tip) -> Result<Followed, store::Error> {
+    /// Without the lock of the head the `floor` of the facts is not known: it may be raised at any time.
+    async fn follow(&self, log: &impl Readable, until: Tip, floor: Option<Revision>) -> Result<Followed, store::Error> {
         loop {
             let from = self.tip();
             if from.revision >= until.revision {
@@ -223,7 +226,10 @@ impl Resident {
             // With the one that the book ends with: what follows another one is of another log.
             let commits = store::facts::commits_from(log, &self.id, from.revision, LOG_PAGE).await?;
             // Read after the facts: whoever deleted some of them before they were read has raised the floor by now.
-            let floor = store::heads::read(log, &self.id).await?.facts_floor;
+            let floor = match floor {
+                Some(floor) => floor,
+                None => store::heads::read(log, &self.id).await?.facts_floor,
+            };
             if from.revision > floor && commits.first().map(Commit::tip) != Some(from) {
                 return Ok(Followed::Elsewhere);
             }

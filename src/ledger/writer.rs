@@ -17,7 +17,7 @@ use super::attempt::{Failure, within};
 use super::batch::Decided;
 use super::door::Visit;
 use super::recovery::Fate;
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use super::{Changed, Options};
 use crate::domain::change::kind_of;
 use crate::domain::ids::Revision;
@@ -80,10 +80,11 @@ impl Writer {
         self.ready.lock().push_back(visit);
         let writer = Arc::clone(self);
         self.in_turn(async move {
+            let preparing = writer.preparing.take().await;
             // Somebody may have taken it along.
             let first = writer.ready.lock().pop_front();
             if let Some(first) = first {
-                writer.carry_out_with(first).await;
+                writer.carry_out_with(first, preparing).await;
             }
         });
     }
@@ -99,27 +100,37 @@ impl Writer {
     }
 
     /// Carries out what waits at a door, and at others.
-    async fn carry_out_with(self: &Arc<Self>, mut first: Visit) {
+    async fn carry_out_with(self: &Arc<Self>, mut first: Visit, preparing: Turn) {
         first.take_first();
-        let span = first.span();
         // Where requests share nothing, accounts do not either. Who brings much keeps nobody else waiting.
         if self.max_batch == 1 || first.items() > MAX_SHARED_ITEMS {
-            first.take(self.max_batch, MAX_ITEMS.saturating_sub(first.items()));
-            note(slice::from_ref(&first), &span);
-            return self.see_through(&mut first, Failure::Apart).instrument(span).await;
+            drop(preparing);
+            self.carry_out_alone(first).await;
+        } else {
+            self.carry_out_together(first, preparing).await;
         }
-        self.carry_out_together(first).await;
+    }
+
+    async fn carry_out_alone(&self, mut only: Visit) {
+        only.take(self.max_batch, MAX_ITEMS.saturating_sub(only.items()));
+        let span = only.span();
+        note(slice::from_ref(&only), &span);
+        self.see_through(&mut only, Failure::Apart).instrument(span).await;
     }
 
     /// One prepares while others commit: so a transaction takes along all that arrived while the one before it was prepared, and nobody
     /// waits for the disk who could prepare.
-    async fn carry_out_together(self: &Arc<Self>, first: Visit) {
+    async fn carry_out_together(self: &Arc<Self>, first: Visit, preparing: Turn) {
         let span = first.span();
-        let begun = self.begin().instrument(span.clone()).await;
-        let turn = self.preparing.take().await;
-        let visits = self.gather(first);
-        note(&visits, &span);
-        let outcomes = self.attempt_together(begun, &visits, turn).instrument(span).await;
+        let prepare = async {
+            let begun = self.begin().await;
+            let visits = self.gather(first);
+            note(&visits, &span);
+            let prepared = self.prepare_together(begun, &visits).await;
+            (visits, prepared)
+        };
+        let (visits, prepared) = preparing.spend(prepare.instrument(span.clone())).await;
+        let outcomes = Self::conclude(&visits, prepared).instrument(span).await;
         for (mut visit, outcome) in visits.into_iter().zip(outcomes) {
             match outcome {
                 Ok(decided) => self.settle(&mut visit, decided),

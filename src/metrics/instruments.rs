@@ -57,7 +57,7 @@ impl Door {
             lock_wait: make.latency(
                 "ownership.head.lock.wait",
                 &[],
-                "Time until a batch had a connection and the lock of its account's head",
+                "Time until the heads of a transaction's accounts were locked, or found to be taken",
             ),
             writes: make.counter("ownership.writes", "{request}", &["action"], "Write requests that succeeded"),
             changes: make.counter(

@@ -127,8 +127,9 @@ fn class_of_code(code: &str) -> Class {
         (Some(5 | 6), _) | (None, "40001" | "40P01" | "55P03") => Class::Conflict,
         // SQLITE_IOERR, FULL, CANTOPEN.
         (Some(SQLITE_IOERR | 13 | 14), _) => Class::Unavailable,
-        // Shutdown, crash, starting up, cancelled by a timeout, read-only after a failover, too many connections, disk full.
-        (None, "57P01" | "57P02" | "57P03" | "57014" | "25006" | "53300" | "53100") => Class::Unavailable,
+        // Shutdown, crash, starting up, cancelled by a timeout, idle for too long in a transaction, read-only after a failover, too
+        // many connections, disk full.
+        (None, "57P01" | "57P02" | "57P03" | "57014" | "25P03" | "25006" | "53300" | "53100") => Class::Unavailable,
         (None, code) if code.starts_with("08") => Class::Unavailable,
         _ => Class::Other,
     }
@@ -163,8 +164,8 @@ mod tests {
         for code in ["517", "262", "5", "40001", "55P03"] {
             assert!(matches!(class_of_code(code), Class::Conflict), "{code}");
         }
-        // SQLITE_IOERR_READ, IOERR_FSYNC, IOERR_WRITE, FULL and CANTOPEN_ISDIR; a lost connection, a shutdown.
-        for code in ["266", "1034", "778", "13", "526", "08006", "57P01"] {
+        // SQLITE_IOERR_READ, IOERR_FSYNC, IOERR_WRITE, FULL and CANTOPEN_ISDIR; a lost connection, a shutdown, a transaction that idled.
+        for code in ["266", "1034", "778", "13", "526", "08006", "57P01", "25P03"] {
             assert!(matches!(class_of_code(code), Class::Unavailable), "{code}");
         }
         // SQLITE_CONSTRAINT_UNIQUE, CORRUPT; a unique violation.
