@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::ConnectOptions;
@@ -99,11 +100,26 @@ impl Follow {
     }
 }
 
+/// The result code of SQLite, without what extends it.
+const SQLITE_BUSY: u32 = 5;
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Opens the database of a consumer, in which `tables` are created if they are missing.
 pub async fn open(file: &PathBuf, tables: &'static str) -> Result<SqlitePool> {
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
     let options = options.journal_mode(SqliteJournalMode::Wal);
-    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
+    let connect = async || SqlitePoolOptions::new().max_connections(4).connect_with(options.clone()).await;
+    let mut pool = connect().await;
+    for _ in 0..ATTEMPTS {
+        // The one thing for which SQLite waits for nobody: making the log of a database that somebody else opens for the first time too.
+        let Err(sqlx::Error::Database(error)) = &pool else { break };
+        if !error.code().is_some_and(|code| code.parse::<u32>().is_ok_and(|code| code & 0xff == SQLITE_BUSY)) {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+        pool = connect().await;
+    }
     let pool = pool.with_context(|| format!("{} cannot be opened", file.display()))?;
     let positions = "create table if not exists position (account_id text primary key, history_id text not null,
         revision integer not null) strict, without rowid";
