@@ -241,7 +241,7 @@ pub(super) fn source(table: &Table, backend: DbBackend, first: usize) -> String 
             let arrays = table.columns.iter().zip(first..);
             let arrays: Vec<_> =
                 arrays.map(|((_, kind), number)| format!("${number}::{}[]", postgres_type(*kind))).collect();
-            let (arrays, columns) = (arrays.join(", "), table.names(""));
+            let (arrays, columns) = (arrays.join(", "), table.names());
             format!("(SELECT u.* FROM unnest({arrays}) AS u({columns}) OFFSET 0) AS r")
         }
     }

@@ -74,18 +74,18 @@ impl Table {
 
     /// Adds rows. Their parameters begin at the number `first`.
     pub(super) fn insert(&self, backend: DbBackend, first: usize) -> String {
-        let (name, columns, values) = (self.name, self.names(""), self.values(backend));
+        let (name, columns, values) = (self.name, self.names(), self.values(backend));
         let source = dialect::source(self, backend, first);
         format!("INSERT INTO {name} ({columns}) SELECT {values} FROM {source}")
     }
 
     /// Adds rows, or replaces those with the same key.
     pub(super) fn replace(&self, backend: DbBackend, first: usize) -> String {
-        let key: Vec<_> = self.columns.iter().take(self.key).map(|(column, _)| *column).collect();
+        let key = names(&self.columns[..self.key]);
         let rest = self.rest(|column, _| format!("{column} = excluded.{column}"));
         // Without a condition, SQLite would take ON for that of a join.
         let insert = self.insert(backend, first);
-        format!("{insert} WHERE true ON CONFLICT ({}) DO UPDATE SET {rest}", key.join(", "))
+        format!("{insert} WHERE true ON CONFLICT ({key}) DO UPDATE SET {rest}")
     }
 
     /// Changes those rows that are there.
@@ -104,21 +104,19 @@ impl Table {
 
     /// Deletes the rows with the keys of rows.
     pub(super) fn delete(&self, backend: DbBackend, first: usize) -> String {
-        let (name, key) = (self.name, self.names(""));
+        let (name, key) = (self.name, self.names());
         let (values, source) = (self.values(backend), dialect::source(self, backend, first));
         format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {values} FROM {source})")
     }
 
-    /// The names of the columns, each with what is put before it.
-    pub(super) fn names(&self, before: &str) -> String {
-        let names: Vec<_> = self.columns.iter().map(|(column, _)| format!("{before}{column}")).collect();
-        names.join(", ")
+    /// The names of the columns.
+    pub(super) fn names(&self) -> String {
+        names(self.columns)
     }
 
     /// The names of the columns but for the account.
     pub(super) fn names_after_account(&self) -> String {
-        let names: Vec<_> = self.columns.iter().skip(1).map(|(column, _)| *column).collect();
-        names.join(", ")
+        names(&self.columns[1..])
     }
 
     fn matches(&self, backend: DbBackend) -> String {
@@ -157,4 +155,9 @@ impl Table {
         let rest: Vec<_> = rest.map(|(at, (column, _))| each(column, at)).collect();
         rest.join(", ")
     }
+}
+
+fn names(columns: &[(&str, Kind)]) -> String {
+    let names: Vec<_> = columns.iter().map(|(column, _)| *column).collect();
+    names.join(", ")
 }
