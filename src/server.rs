@@ -2,6 +2,7 @@
 
 mod admin;
 mod connection;
+mod gather;
 mod health;
 pub(crate) mod identity;
 pub(crate) mod publishing;

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use ownership_proto::v1::{
     AssignRequest, AssignResponse, BatchGetOwnersRequest, BatchGetOwnersResponse, Consistency, GetOwnerRequest,
     GetOwnerResponse, LeadOrder, ListByOwnerRequest, ListByOwnerResponse, Outcome, ResolveSendersRequest,
-    ResolveSendersResponse, list_by_owner_request,
+    ResolveSendersResponse, consistency, list_by_owner_request,
 };
 use prost::Message;
 use prost::bytes::Bytes;
@@ -16,6 +16,8 @@ use tonic::transport::Channel;
 use super::data::{Shape, account_id, any, any_member, lead_id};
 use super::wire::{ASSIGN, Check, GET_OWNER, LIST_BY_OWNER, RESOLVE_SENDERS, encoded};
 
+/// At least a revision that is long reached.
+pub const REACHED: Consistency = Consistency { level: Some(consistency::Level::AtLeastRevision(1)) };
 /// Leads of a page.
 pub const PAGE: usize = 100;
 
@@ -81,17 +83,18 @@ pub fn any_to_any(shape: Shape) -> Bytes {
 }
 
 /// Asks for the newest leads of any owner.
-pub async fn page(channel: Channel, shape: Shape, check: &Check) -> Result<u64> {
-    check.items(&LIST_BY_OWNER.call(channel, any_page(shape)).await?)
+pub async fn page(channel: Channel, shape: Shape, consistency: Option<Consistency>, check: &Check) -> Result<u64> {
+    check.items(&LIST_BY_OWNER.call(channel, any_page(shape, consistency)).await?)
 }
 
 /// The newest leads of any owner.
-pub fn any_page(shape: Shape) -> Bytes {
+pub fn any_page(shape: Shape, consistency: Option<Consistency>) -> Bytes {
     encoded(&ListByOwnerRequest {
         account_id: shape.any_account(),
         owner: Some(list_by_owner_request::Owner::OwnerId(any_member())),
         order: LeadOrder::CreatedDesc.into(),
         page_size: 100,
+        consistency,
         ..ListByOwnerRequest::default()
     })
 }

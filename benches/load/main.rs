@@ -36,10 +36,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use tikv_jemallocator::Jemalloc;
 
 use measure::Measurement;
 use report::{Results, Run};
 use world::World;
+
+/// What the client and the bare server take of the processor is not to be spent waiting for the allocator of the C library: what is
+/// taken by one thread and given back by another has it lock.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Measures the service under load.
 #[derive(Parser)]

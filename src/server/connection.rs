@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tonic::transport::server::{Connected, TcpIncoming};
 
+use super::gather::Gathered;
 use crate::identity::{Certificate, PROTOCOL, Peer, Tls};
 
 /// How long a caller may take to agree on a way to encrypt.
@@ -23,9 +24,11 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// idle ones do not keep them out.
 const HANDSHAKES: usize = 4096;
 
+type Io = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
 /// A connection that calls come over.
 pub(super) struct Connection {
-    io: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+    io: Gathered<Io>,
     peer: Peer,
 }
 
@@ -39,7 +42,7 @@ pub(super) fn accept(incoming: TcpIncoming, tls: Option<Arc<Tls>>) -> impl Strea
             async move {
                 match (accepted, tls) {
                     (Ok(tcp), Some(tls)) => encrypted(tcp, &tls).await.map(Ok),
-                    (Ok(tcp), None) => Some(Ok(Connection { io: Either::Left(tcp), peer: Peer::default() })),
+                    (Ok(tcp), None) => Some(Ok(Connection::new(Either::Left(tcp), Peer::default()))),
                     (Err(error), _) => Some(Err(error)),
                 }
             }
@@ -66,10 +69,14 @@ impl Connection {
         }
         let shown = session.peer_certificates().and_then(<[_]>::first).map(Certificate::read).transpose();
         let certificate = shown.map_err(io::Error::other)?;
-        Ok(Self { io: Either::Right(Box::new(stream)), peer: Peer(certificate.map(Arc::new)) })
+        Ok(Self::new(Either::Right(Box::new(stream)), Peer(certificate.map(Arc::new))))
     }
 
-    fn io(self: Pin<&mut Self>) -> Pin<&mut Either<TcpStream, Box<TlsStream<TcpStream>>>> {
+    fn new(io: Io, peer: Peer) -> Self {
+        Self { io: Gathered::new(io), peer }
+    }
+
+    fn io(self: Pin<&mut Self>) -> Pin<&mut Gathered<Io>> {
         Pin::new(&mut self.get_mut().io)
     }
 }

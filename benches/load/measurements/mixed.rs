@@ -68,7 +68,7 @@ async fn any_call(channel: Channel, mix: Arc<Mix>) -> Result<u64> {
     match any(100) {
         0..20 => drop(calls::assign(channel, mix.shape).await?),
         20..80 => drop(calls::get(channel, mix.shape, None, &mix.owner).await?),
-        80..90 => drop(calls::page(channel, mix.shape, &mix.page).await?),
+        80..90 => drop(calls::page(channel, mix.shape, None, &mix.page).await?),
         _ => drop(calls::senders(channel, &mix.lists, &mix.senders).await?),
     }
     Ok(1)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ownership_proto::v1::{Consistency, consistency};
+use ownership_proto::v1::Consistency;
 
 use crate::calls;
 use crate::drive::closed_loop;
@@ -80,7 +80,6 @@ impl Measurement for Owner {
 
 impl Owner {
     fn consistency(&self) -> Option<Consistency> {
-        let level = Some(consistency::Level::AtLeastRevision(1));
-        (self.freshness == Freshness::AtLeast).then_some(Consistency { level })
+        (self.freshness == Freshness::AtLeast).then_some(calls::REACHED)
     }
 }

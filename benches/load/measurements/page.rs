@@ -16,12 +16,21 @@ use crate::world::World;
 const CALLERS: usize = 64;
 
 /// ListByOwner by 64 callers.
-pub struct Page;
+pub enum Page {
+    /// Strict, where another replica may have written.
+    Strict,
+    /// Of at least a revision that is long reached.
+    AtLeast,
+}
 
 #[tonic::async_trait]
 impl Measurement for Page {
     fn what(&self) -> String {
-        format!("ListByOwner, page of 100 of the large account, {CALLERS} callers")
+        let freshness = match self {
+            Self::Strict => "strict",
+            Self::AtLeast => "at_least_revision",
+        };
+        format!("ListByOwner, page of 100 of the large account, {CALLERS} callers, {freshness}")
     }
 
     fn unit(&self) -> Unit {
@@ -31,7 +40,11 @@ impl Measurement for Page {
     async fn sides<'a>(&'a self, world: &'a World) -> Result<Vec<Side<'a>>> {
         let database = world.large().await?;
         let (service, shape) = (world.serve_loaded(&database, &[]).await?, database.shape);
-        let page = LIST_BY_OWNER.call(service.channel(), calls::any_page(shape)).await?;
+        let consistency = match self {
+            Self::Strict => None,
+            Self::AtLeast => Some(calls::REACHED),
+        };
+        let page = LIST_BY_OWNER.call(service.channel(), calls::any_page(shape, consistency)).await?;
         let path = world.file("page");
         std::fs::write(&path, packed(&[page]))?;
         let echo = world.bare(Some(&path)).await?;
@@ -39,7 +52,7 @@ impl Measurement for Page {
             let (server, check) = (Arc::clone(server), Arc::new(calls::full_page()));
             let call = move |channel| {
                 let check = Arc::clone(&check);
-                async move { calls::page(channel, shape, &check).await }
+                async move { calls::page(channel, shape, consistency, &check).await }
             };
             async move { Ok(closed_loop(CALLERS, world.profile.span(), &server.channels, call).await?.per_second) }
         };

@@ -84,13 +84,22 @@ impl Writer {
         }
     }
 
+    #[inline]
     fn key(&mut self, field: u32, wire: WireType) {
         self.varint(u64::from(field << 3 | wire as u32));
     }
 
+    #[inline]
     fn varint(&mut self, number: u64) {
+        // Lengths, keys and small numbers.
+        if let Ok(byte @ ..0x80) = u8::try_from(number) {
+            return self.0.push(byte);
+        }
         let (bytes, width) = varint(number);
-        self.0.extend_from_slice(&bytes[..width]);
+        let end = self.0.len() + width;
+        // All ten, since to copy a number of bytes that is not known beforehand takes a call.
+        self.0.extend_from_slice(&bytes);
+        self.0.truncate(end);
     }
 
     /// A moment.

@@ -1,0 +1,248 @@
+//! Many small writes of a connection, sent as one.
+//!
+//! HTTP/2 writes and flushes each answer by itself, and tokio polls a connection right behind every call that has an answer for it: with
+//! many calls on a connection that is a system call for each. No library gathers across flushes: they keep what a flush promises.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes that wait at most. With so many the cost of a system call no longer counts.
+const CAPACITY: usize = 64 * 1024;
+/// Room that a connection keeps when nothing waits: as much as HTTP/2 keeps for itself.
+const KEPT: usize = 16 * 1024;
+
+/// A connection whose writes wait until it is polled again, which is behind all who are ready now: what they have to send goes with
+/// them.
+///
+/// It is for connections that read whenever they are polled, as those of HTTP/2 do. A flush only says that somebody will write: who
+/// writes has the connection polled again, and what waits is sent before it reads.
+#[derive(Debug)]
+pub(super) struct Gathered<T> {
+    io: T,
+    waiting: BytesMut,
+}
+
+impl<T> Gathered<T> {
+    pub(super) fn new(io: T) -> Self {
+        Self { io, waiting: BytesMut::new() }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Gathered<T> {
+    /// Sends what waits.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.waiting.has_remaining() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, &self.waiting))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.waiting.advance(sent),
+            }
+        }
+        if self.waiting.capacity() > KEPT {
+            self.waiting = BytesMut::new();
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// How many bytes may wait beside those that do, at least one.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.waiting.len() >= CAPACITY {
+            ready!(self.poll_send(cx))?;
+        }
+        if self.waiting.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(CAPACITY - self.waiting.len()))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gathered<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // A peer that takes nothing may have something to say.
+        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+            return Poll::Ready(Err(error));
+        }
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Gathered<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let room = ready!(self.poll_room(cx))?;
+        let mut taken = 0;
+        for part in parts {
+            let fits = part.len().min(room - taken);
+            self.waiting.extend_from_slice(&part[..fits]);
+            taken += fits;
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use futures::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// How often a connection was to be polled again.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A wire that counts what is written to it at once.
+    struct Wire {
+        io: DuplexStream,
+        writes: usize,
+        flushes: usize,
+    }
+
+    impl AsyncRead for Wire {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.io).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for Wire {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.writes += 1;
+            Pin::new(&mut self.io).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            Pin::new(&mut self.io).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.io).poll_shutdown(cx)
+        }
+    }
+
+    /// A connection, and its peer, who has not taken more than so many bytes.
+    fn connection(takes: usize) -> (Gathered<Wire>, DuplexStream) {
+        let (io, peer) = duplex(takes);
+        (Gathered::new(Wire { io, writes: 0, flushes: 0 }), peer)
+    }
+
+    /// What the peer finds.
+    fn arrived(peer: &mut DuplexStream) -> Vec<u8> {
+        let mut found = Vec::new();
+        // It waits for more once everything is there.
+        let _ = peer.read_to_end(&mut found).now_or_never();
+        found
+    }
+
+    fn read(connection: &mut Gathered<Wire>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(connection).poll_read(cx, &mut ReadBuf::new(&mut [0; 8]))
+    }
+
+    #[test]
+    fn what_is_written_before_the_connection_reads_is_sent_at_once() {
+        let (mut connection, mut peer) = connection(1_000);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        for turn in 1..=3 {
+            for part in [b"one ".as_slice(), b"two ", b"three"] {
+                connection.write_all(part).now_or_never().unwrap().unwrap();
+                assert!(Pin::new(&mut connection).poll_write(&mut cx, b".").is_ready());
+                assert!(Pin::new(&mut connection).poll_flush(&mut cx).is_ready());
+            }
+            assert_eq!(arrived(&mut peer), b"", "not sent yet");
+            assert!(read(&mut connection, &mut cx).is_pending());
+            assert_eq!(arrived(&mut peer), b"one .two .three.");
+            assert_eq!(connection.io.writes, turn);
+        }
+        assert!(connection.io.flushes >= 3, "something that encrypts has to send what it holds");
+    }
+
+    #[test]
+    fn who_writes_first_has_the_connection_polled_again() {
+        let (mut connection, _peer) = connection(1_000);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        for turn in 1..=2 {
+            for _ in 0..3 {
+                assert!(Pin::new(&mut connection).poll_write(&mut cx, b"x").is_ready());
+            }
+            assert_eq!(woken.0.load(Ordering::Relaxed), turn, "once for all that waits");
+            let _ = read(&mut connection, &mut cx);
+        }
+    }
+
+    #[test]
+    fn no_more_waits_than_there_is_room_for_and_what_is_said_meanwhile_is_heard() {
+        let (mut connection, mut peer) = connection(100);
+        let mut cx = Context::from_waker(Waker::noop());
+        let sent: Vec<u8> = (0..=250).cycle().take(CAPACITY * 2).collect();
+        let (mut written, mut found) = (0, Vec::new());
+        while let Poll::Ready(taken) = Pin::new(&mut connection).poll_write(&mut cx, &sent[written..]) {
+            written += taken.unwrap();
+            assert!(connection.waiting.len() <= CAPACITY);
+        }
+        assert_eq!(written, CAPACITY);
+        assert!(peer.write_all(b"hello").now_or_never().is_some());
+        assert!(read(&mut connection, &mut cx).is_ready());
+        while found.len() < written {
+            found.extend(arrived(&mut peer));
+            let _ = read(&mut connection, &mut cx);
+        }
+        assert_eq!(found, sent[..written]);
+        assert!(connection.waiting.capacity() <= KEPT, "the room is given back");
+    }
+
+    #[tokio::test]
+    async fn who_shuts_down_leaves_nothing_behind() {
+        let (mut connection, mut peer) = connection(1_000);
+        connection.write_all(b"goodbye").await.unwrap();
+        connection.shutdown().await.unwrap();
+        let mut found = String::new();
+        peer.read_to_string(&mut found).await.unwrap();
+        assert_eq!(found, "goodbye");
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_ends_the_connection() {
+        let (mut connection, peer) = connection(1_000);
+        let mut cx = Context::from_waker(Waker::noop());
+        drop(peer);
+        assert!(Pin::new(&mut connection).poll_write(&mut cx, b"x").is_ready());
+        assert!(matches!(read(&mut connection, &mut cx), Poll::Ready(Err(_))));
+    }
+}
