@@ -3,11 +3,12 @@
 //! HTTP/2 writes and flushes each answer by itself, and tokio polls a connection right behind every call that has an answer for it: with
 //! many calls on a connection that is a system call for each. No library gathers across flushes: they keep what a flush promises.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that wait at most. With so many the cost of a system call no longer counts.
@@ -23,12 +24,12 @@ const KEPT: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Gathered<T> {
     io: T,
-    waiting: BytesMut,
+    waiting: VecDeque<u8>,
 }
 
 impl<T> Gathered<T> {
     pub(super) fn new(io: T) -> Self {
-        Self { io, waiting: BytesMut::new() }
+        Self { io, waiting: VecDeque::new() }
     }
 }
 
@@ -36,26 +37,25 @@ impl<T: AsyncWrite + Unpin> Gathered<T> {
     /// Sends what waits.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.waiting.has_remaining() {
-            match ready!(Pin::new(&mut self.io).poll_write(cx, &self.waiting))? {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, self.waiting.chunk()))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 sent => self.waiting.advance(sent),
             }
         }
         if self.waiting.capacity() > KEPT {
-            self.waiting = BytesMut::new();
+            self.waiting = VecDeque::new();
         }
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    /// How many bytes may wait beside those that do, at least one.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.waiting.len() >= CAPACITY {
-            ready!(self.poll_send(cx))?;
+    /// Has as much wait as there is room for, and says how much that is.
+    fn take(&mut self, parts: &[IoSlice<'_>]) -> usize {
+        let before = self.waiting.len();
+        for part in parts {
+            let room = CAPACITY - self.waiting.len();
+            self.waiting.extend(&part[..part.len().min(room)]);
         }
-        if self.waiting.is_empty() {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Ready(Ok(CAPACITY - self.waiting.len()))
+        self.waiting.len() - before
     }
 }
 
@@ -79,12 +79,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Gathered<T> {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let room = ready!(self.poll_room(cx))?;
-        let mut taken = 0;
-        for part in parts {
-            let fits = part.len().min(room - taken);
-            self.waiting.extend_from_slice(&part[..fits]);
-            taken += fits;
+        if self.waiting.len() >= CAPACITY {
+            ready!(self.poll_send(cx))?;
+        }
+        let first = self.waiting.is_empty();
+        let taken = self.take(parts);
+        if first && taken > 0 {
+            cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(taken))
     }
@@ -209,31 +210,39 @@ mod tests {
     #[test]
     fn no_more_waits_than_there_is_room_for_and_what_is_said_meanwhile_is_heard() {
         let (mut connection, mut peer) = connection(100);
-        let mut cx = Context::from_waker(Waker::noop());
-        let sent: Vec<u8> = (0..=250).cycle().take(CAPACITY * 2).collect();
-        let (mut written, mut found) = (0, Vec::new());
-        while let Poll::Ready(taken) = Pin::new(&mut connection).poll_write(&mut cx, &sent[written..]) {
-            written += taken.unwrap();
-            assert!(connection.waiting.len() <= CAPACITY);
-        }
-        assert_eq!(written, CAPACITY);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        let sent: Vec<u8> = (0..=250).cycle().take(CAPACITY + 1_000).collect();
+        let parts = [&sent[..CAPACITY - 10], &sent[CAPACITY - 10..]].map(IoSlice::new);
+        let taken = Pin::new(&mut connection).poll_write_vectored(&mut cx, &parts);
+        assert!(matches!(taken, Poll::Ready(Ok(CAPACITY))), "{taken:?}");
+        assert!(Pin::new(&mut connection).poll_write(&mut cx, b"x").is_pending(), "the peer takes nothing");
+        assert_eq!(connection.waiting.len(), CAPACITY - 100);
+
         assert!(peer.write_all(b"hello").now_or_never().is_some());
         assert!(read(&mut connection, &mut cx).is_ready());
-        while found.len() < written {
+
+        let (mut found, mut before) = (Vec::new(), woken.0.load(Ordering::Relaxed));
+        while found.len() < CAPACITY {
             found.extend(arrived(&mut peer));
+            let now = woken.0.load(Ordering::Relaxed);
+            assert!(now > before || connection.waiting.is_empty(), "polled again once the peer has taken something");
+            before = now;
             let _ = read(&mut connection, &mut cx);
         }
-        assert_eq!(found, sent[..written]);
+        assert_eq!(found, sent[..CAPACITY]);
         assert!(connection.waiting.capacity() <= KEPT, "the room is given back");
     }
 
     #[tokio::test]
     async fn who_shuts_down_leaves_nothing_behind() {
-        let (mut connection, mut peer) = connection(1_000);
+        let (mut connection, mut peer) = connection(4);
         connection.write_all(b"goodbye").await.unwrap();
-        connection.shutdown().await.unwrap();
+        assert!(connection.shutdown().now_or_never().is_none(), "there is no room for all of it yet");
         let mut found = String::new();
-        peer.read_to_string(&mut found).await.unwrap();
+        let (shut, read) = tokio::join!(connection.shutdown(), peer.read_to_string(&mut found));
+        assert!(shut.is_ok() && read.is_ok());
         assert_eq!(found, "goodbye");
     }
 

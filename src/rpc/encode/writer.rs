@@ -124,13 +124,9 @@ impl Writer {
 
 /// A number as it is written, and how many bytes that takes. By hand, because prost's own writes each byte through a trait that looks
 /// for room anew: that was a twentieth of a page.
-fn varint(mut number: u64) -> ([u8; 10], usize) {
-    let (mut bytes, mut width) = ([0; 10], 0);
-    while number >= 0x80 {
-        bytes[width] = number.to_le_bytes()[0] | 0x80;
-        number >>= 7;
-        width += 1;
-    }
-    bytes[width] = number.to_le_bytes()[0];
-    (bytes, width + 1)
+fn varint(number: u64) -> ([u8; 10], usize) {
+    let width = (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize;
+    let mut bytes = std::array::from_fn(|place| (number >> (7 * place)).to_le_bytes()[0] | 0x80);
+    bytes[width - 1] &= 0x7f;
+    (bytes, width)
 }
