@@ -8,38 +8,22 @@ use tonic::transport::Channel;
 use crate::calls;
 use crate::drive::closed_loop;
 use crate::measure::{Goal, Measurement, Row, Side, Unit};
-use crate::pgbench;
 use crate::process::Process;
 use crate::report::grouped;
 use crate::wire::Check;
 use crate::world::{Database, World};
 
 const CALLERS: usize = 64;
-const CALLS: [Call; 4] = [Call::Assign, Call::GetOwner, Call::Page, Call::Statement];
+const CALLS: [Call; 3] = [Call::Assign, Call::GetOwner, Call::Page];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Call {
     Assign,
     GetOwner,
     Page,
-    /// Not of ours: how the database itself answers to more leads.
-    Statement,
 }
 
-impl Call {
-    fn name(self) -> String {
-        match self {
-            Self::Statement => "Assign as one statement of pgbench".to_owned(),
-            call => format!("{call:?}"),
-        }
-    }
-
-    fn goal(self) -> Goal {
-        if self == Self::Statement { Goal::None } else { Goal::RatioAtMost(1.2) }
-    }
-}
-
-/// Assign, GetOwner and a page, and beside them a bare Assign, on accounts of each size.
+/// Assign, GetOwner and a page, on accounts of each size.
 pub struct Growth;
 
 #[tonic::async_trait]
@@ -60,7 +44,7 @@ impl Measurement for Growth {
             let service = world.serve_loaded(&database, &[]).await?;
             for call in CALLS {
                 let (database, service) = (database.clone(), Arc::clone(&service));
-                sides.push(Side::new(format!("{}, {} leads", call.name(), grouped(*leads)), Goal::None, move || {
+                sides.push(Side::new(format!("{call:?}, {} leads", grouped(*leads)), Goal::None, move || {
                     sample(world, call, database.clone(), Arc::clone(&service))
                 }));
             }
@@ -73,10 +57,9 @@ impl Measurement for Growth {
         let larger = sides.iter().zip(samples).enumerate().skip(CALLS.len());
         let row = |(place, (side, ours)): (usize, (&Side<'_>, &Vec<f64>))| {
             let call = place % CALLS.len();
-            let goal = CALLS[call].goal();
             let what = format!("growth: {} in one account, {CALLERS} callers, p50", side.name);
             let (_, size) = smallest[call].name.split_once(", ").unwrap_or_default();
-            Row::compared(what, self.unit(), goal, (ours, size, &limits[call]))
+            Row::compared(what, self.unit(), Goal::RatioAtMost(1.2), (ours, size, &limits[call]))
         };
         larger.map(row).collect()
     }
@@ -95,10 +78,6 @@ async fn sample(world: &World, call: Call, database: Database, service: Arc<Proc
             let page = Arc::new(calls::full_page());
             let ask = move |channel, page: Arc<Check>| async move { calls::page(channel, shape, None, &page).await };
             median(world, &service, move |channel| ask(channel, Arc::clone(&page))).await
-        }
-        Call::Statement => {
-            let rate = pgbench::run(world, &database, &[pgbench::assign(1)], CALLERS as u32, &[]).await?;
-            Ok(CALLERS as f64 / rate * 1_000.0)
         }
     }
 }
