@@ -119,6 +119,13 @@ mod tests {
     #[derive(Default)]
     struct Woken(AtomicUsize);
 
+    impl Woken {
+        fn counted() -> (Arc<Self>, Waker) {
+            let woken = Arc::new(Self::default());
+            (Arc::clone(&woken), Waker::from(woken))
+        }
+    }
+
     impl Wake for Woken {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
@@ -175,9 +182,7 @@ mod tests {
     #[test]
     fn what_is_written_before_the_connection_reads_is_sent_at_once() {
         let (mut connection, mut peer) = connection(1_000);
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        let mut cx = Context::from_waker(&waker);
+        let mut cx = Context::from_waker(Waker::noop());
         for turn in 1..=3 {
             for part in [b"one ".as_slice(), b"two ", b"three"] {
                 connection.write_all(part).now_or_never().unwrap().unwrap();
@@ -195,8 +200,7 @@ mod tests {
     #[test]
     fn who_writes_first_has_the_connection_polled_again() {
         let (mut connection, _peer) = connection(1_000);
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
+        let (woken, waker) = Woken::counted();
         let mut cx = Context::from_waker(&waker);
         for turn in 1..=2 {
             for _ in 0..3 {
@@ -210,8 +214,7 @@ mod tests {
     #[test]
     fn no_more_waits_than_there_is_room_for_and_what_is_said_meanwhile_is_heard() {
         let (mut connection, mut peer) = connection(100);
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
+        let (woken, waker) = Woken::counted();
         let mut cx = Context::from_waker(&waker);
         let sent: Vec<u8> = (0..=250).cycle().take(CAPACITY + 1_000).collect();
         let parts = [&sent[..CAPACITY - 10], &sent[CAPACITY - 10..]].map(IoSlice::new);

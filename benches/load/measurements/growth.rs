@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use tonic::transport::Channel;
 
 use crate::calls;
 use crate::drive::closed_loop;
 use crate::measure::{Goal, Measurement, Row, Side, Unit};
 use crate::process::Process;
 use crate::report::grouped;
-use crate::wire::Check;
 use crate::world::{Database, World};
 
 const CALLERS: usize = 64;
@@ -67,30 +65,17 @@ impl Measurement for Growth {
 
 async fn sample(world: &World, call: Call, database: Database, service: Arc<Process>) -> Result<f64> {
     let shape = database.shape;
-    match call {
-        Call::Assign => median(world, &service, move |channel| calls::assign(channel, shape)).await,
-        Call::GetOwner => {
-            let owner = Arc::new(calls::one_owner());
-            let ask = move |channel, owner: Arc<Check>| async move { calls::get(channel, shape, None, &owner).await };
-            median(world, &service, move |channel| ask(channel, Arc::clone(&owner))).await
+    let (owner, page) = (Arc::new(calls::one_owner()), Arc::new(calls::full_page()));
+    let call = move |channel| {
+        let (owner, page) = (Arc::clone(&owner), Arc::clone(&page));
+        async move {
+            match call {
+                Call::Assign => calls::assign(channel, shape).await,
+                Call::GetOwner => calls::get(channel, shape, None, &owner).await,
+                Call::Page => calls::page(channel, shape, None, &page).await,
+            }
         }
-        Call::Page => {
-            let page = Arc::new(calls::full_page());
-            let ask = move |channel, page: Arc<Check>| async move { calls::page(channel, shape, None, &page).await };
-            median(world, &service, move |channel| ask(channel, Arc::clone(&page))).await
-        }
-    }
-}
-
-/// Of the time that calls take, in milliseconds.
-async fn median<Answer>(
-    world: &World,
-    service: &Process,
-    call: impl Fn(Channel) -> Answer + Clone + Send + 'static,
-) -> Result<f64>
-where
-    Answer: Future<Output = Result<u64>> + Send + 'static,
-{
+    };
     let (warm, time) = world.profile.span();
     let load = closed_loop(CALLERS, (warm / 2, time / 2), &service.channels, call).await?;
     Ok(load.latency.value_at_quantile(0.5) as f64 / 1_000.0)
